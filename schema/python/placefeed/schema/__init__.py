@@ -1,0 +1,1 @@
+"""The Placefeed standard, for Python: find it, check documents against it, speak of what is wrong."""
