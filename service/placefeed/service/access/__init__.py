@@ -1,0 +1,1 @@
+"""Who is who, who may call, and who did what."""

@@ -1,0 +1,61 @@
+"""Who is who, in one place: organisations, the consortia in which members take providers, and who speaks for which setting."""
+
+from placefeed.service.access.consortia import (
+    add_member,
+    add_provider,
+    create_consortium,
+    end_member,
+    end_provider,
+    get_consortium,
+    list_consortia,
+    members_of,
+    providers_of,
+    update_consortium,
+)
+from placefeed.service.access.parties import (
+    create_organisation,
+    get_organisation,
+    list_organisations,
+    touch_settings_of,
+    update_organisation,
+)
+from placefeed.service.access.speaking import (
+    confirm,
+    delegate,
+    delegations,
+    proposals,
+    propose,
+    propose_for,
+    refuse,
+    revoke_delegation,
+    settings_of,
+    speaks_for,
+)
+
+__all__ = [
+    "add_member",
+    "add_provider",
+    "confirm",
+    "create_consortium",
+    "create_organisation",
+    "delegate",
+    "delegations",
+    "end_member",
+    "end_provider",
+    "get_consortium",
+    "get_organisation",
+    "list_consortia",
+    "list_organisations",
+    "members_of",
+    "proposals",
+    "propose",
+    "propose_for",
+    "providers_of",
+    "refuse",
+    "revoke_delegation",
+    "settings_of",
+    "speaks_for",
+    "touch_settings_of",
+    "update_consortium",
+    "update_organisation",
+]

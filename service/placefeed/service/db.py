@@ -1,0 +1,222 @@
+"""The database: engines, sessions, the publisher's lock, and the bell that wakes whoever waits for news.
+
+SQLite has a read engine (plain BEGIN) and a write engine (BEGIN IMMEDIATE) behind one in-process lock: with IMMEDIATE on
+reads a small update took five seconds. PostgreSQL has one engine; NOTIFY rings the bell in every process.
+"""
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlmodel import Session
+
+from placefeed.service.config import Settings
+
+log = structlog.get_logger(__name__)
+
+PUBLISHER_LOCK = 0x504C4143  # "PLAC": the advisory lock that every publishing transaction begins with
+LEADER_LOCK = 0x504C4C44  # "PLLD": who runs the schedule
+CHANNEL = "placefeed"  # NOTIFY channel; the payload names what happened
+POOL = 50  # at least as many connections as the web server has threads (40), or requests queue on the pool
+PUBLISH_TIMEOUT = "30s"
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+JSON_BY_ORJSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads, "hide_parameters": True}
+"""JSON columns are written and read several times faster than by the standard library; errors, which reach logs and
+reports, never carry the values of a statement."""
+
+
+class Bell:
+    """Wakes waiters in this process. A missed ring costs a polling period, never a change."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._rung: dict[str, int] = {}
+        self._hooks: list[Callable[[str], None]] = []
+
+    def ring(self, what: str) -> None:
+        """Tell everyone in this process that `what` (`pending`, `published`, `submission`, `access`) has happened."""
+        with self._condition:
+            self._rung[what] = self._rung.get(what, 0) + 1
+            self._condition.notify_all()
+        for hook in list(self._hooks):
+            hook(what)
+
+    def count(self, what: str) -> int:
+        """How often it has rung: give it to `wait`."""
+        with self._condition:
+            return self._rung.get(what, 0)
+
+    def wait(self, what: str, seen: int, timeout: float) -> bool:
+        """Wait until it has rung more than `seen` times, or `timeout` seconds."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._rung.get(what, 0) > seen, timeout)
+
+    def hook(self, call: Callable[[str], None]) -> Callable[[], None]:
+        """Call `call(what)` at each ring, from whatever thread rang; returns how to stop it."""
+        self._hooks.append(call)
+        return lambda: self._hooks.remove(call)
+
+
+class Database:
+    """The engines of one process. Made by `create_app` or a command; closed with `close()`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.url = make_url(settings.url)
+        if self.url.drivername in ("postgresql", "postgres"):
+            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.dialect = self.url.get_backend_name()
+        self.bell = Bell()
+        self._write_lock = threading.Lock()
+        self._stop = threading.Event()
+        self._listener: threading.Thread | None = None
+        if self.dialect == "sqlite":
+            Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            self.reader = _sqlite_engine(self.url, begin="BEGIN")
+            self.writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE")
+        else:
+            self.reader = self.writer = sa.create_engine(
+                self.url,
+                pool_size=POOL,
+                max_overflow=10,
+                pool_pre_ping=True,
+                isolation_level="READ COMMITTED",
+                **JSON_BY_ORJSON,
+            )
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that only reads; keep it short, an open one holds back SQLite's checkpoint."""
+        with Session(self.reader, expire_on_commit=False) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that commits when the block ends well and rolls back when it does not; then rings what was told."""
+        turn = self._write_lock if self.dialect == "sqlite" else contextlib.nullcontext()
+        with turn, Session(self.writer, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+            rings = session.info.get("rings", ())
+        for what in rings:
+            self.bell.ring(what)
+
+    def listen(self) -> None:
+        """On PostgreSQL, ring this process's bell for what other processes notify. Starts a thread; `close()` ends it."""
+        if self.dialect == "postgresql" and self._listener is None:
+            self._listener = threading.Thread(target=self._listen, name="placefeed-listen", daemon=True)
+            self._listener.start()
+
+    def _listen(self) -> None:
+        conninfo = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while not self._stop.is_set():
+            try:
+                with psycopg.connect(conninfo, autocommit=True) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    while not self._stop.is_set():
+                        for notify in connection.notifies(timeout=0.5):
+                            self.bell.ring(notify.payload)
+            except psycopg.Error as error:
+                # Polling covers what is missed while the connection is away.
+                log.warning("listening to the database was cut; trying again", error=type(error).__name__)
+                self._stop.wait(1.0)
+
+    def close(self) -> None:
+        """End the listener and close every connection."""
+        self._stop.set()
+        if self._listener is not None:
+            self._listener.join(timeout=5)
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def tell(session: Session, what: str) -> None:
+    """Ring `what` when this transaction commits: in every process on PostgreSQL, in this one always."""
+    rings = session.info.setdefault("rings", [])
+    if what in rings:
+        return
+    rings.append(what)
+    if is_postgres(session):
+        session.execute(sa.text("SELECT pg_notify(:channel, :what)"), {"channel": CHANNEL, "what": what})
+
+
+def is_postgres(session: Session) -> bool:
+    """Whether this session speaks to PostgreSQL."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def insert(session: Session, table: Any) -> Any:
+    """The dialect's INSERT, which knows ON CONFLICT and RETURNING on both."""
+    return postgresql.insert(table) if is_postgres(session) else sqlite.insert(table)
+
+
+def lock_publishing(session: Session) -> None:
+    """Begin a publishing transaction: nobody else's positions can appear above ours until we commit.
+
+    SQLite's write transaction is the lock. On PostgreSQL an advisory lock on the writing connection, and a time limit
+    on the transaction, so that a frozen publisher is cut off rather than waited for (17 and newer).
+    """
+    if not is_postgres(session):
+        return
+    session.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": PUBLISHER_LOCK})
+    if session.execute(sa.text("SELECT current_setting('server_version_num')::int")).scalar_one() >= 170000:
+        session.execute(sa.text(f"SET LOCAL transaction_timeout = '{PUBLISH_TIMEOUT}'"))
+
+
+def _sqlite_engine(url: sa.URL, *, begin: str) -> sa.Engine:
+    engine = sa.create_engine(
+        url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=POOL, max_overflow=10, **JSON_BY_ORJSON
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=30000",
+            "foreign_keys=ON",
+            "cache_size=-65536",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def secret_of(settings: Settings) -> bytes:
+    """The exchange's secret, from the settings or from a file in the data folder that only we can read."""
+    if settings.secret is not None:
+        value = settings.secret.get_secret_value().encode()
+        if len(value) < 32:
+            raise ValueError("PLACEFEED_SECRET is too short: give at least 32 characters.")
+        return value
+    path = settings.data / "secret"
+    if not path.exists():
+        settings.data.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f"secret.{secrets.token_hex(4)}")
+        scratch.touch(mode=0o600)
+        scratch.write_text(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):  # the first process to get here wins; all read the same
+            path.hardlink_to(scratch)
+        scratch.unlink()
+    return path.read_text().strip().encode()

@@ -1,0 +1,108 @@
+"""The newest word of each source on each part: how it is read for a whole chunk at once, and how it is written."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from placefeed.service.intake.bulk import Many
+from placefeed.service.tables import Observation, Standing
+
+CHUNK = 500  # settings a statement looks up at once
+
+Key = tuple[str, str, str]
+"""(urn, part, item) of one source."""
+
+_TABLE: sa.Table = Standing.__table__  # type: ignore[attr-defined]
+_ONE = sa.update(_TABLE).where(
+    _TABLE.c.source_id == sa.bindparam("b_source"),
+    _TABLE.c.urn == sa.bindparam("b_urn"),
+    _TABLE.c.part == sa.bindparam("b_part"),
+    _TABLE.c.item == sa.bindparam("b_item"),
+)
+
+Known = tuple[Any, bytes, int, int, int]
+"""(as_of, hash, withdrawn, offer, version) of what stands. SQLite keeps instants as text: it is read where it is compared."""
+
+# Read as they are stored: converting five values in each of 28,000 rows would cost more than all comparisons.
+_COLUMNS = (
+    _TABLE.c.urn,
+    _TABLE.c.part,
+    _TABLE.c.item,
+    sa.type_coerce(_TABLE.c.as_of, sa.String()),
+    _TABLE.c.hash,
+    sa.type_coerce(_TABLE.c.withdrawn, sa.Integer()),
+    _TABLE.c.offer,
+    _TABLE.c.version,
+)
+_STANDING = sa.select(*_COLUMNS).where(_TABLE.c.source_id == sa.bindparam("source"), _TABLE.c.urn.in_(sa.bindparam("urns", expanding=True)))
+
+
+def standing_of(session: Session, source_id: str, urns: set[str]) -> dict[Key, Known]:
+    """What stands of these settings, in one statement for each 500 of them."""
+    found: dict[Key, Known] = {}
+    ordered = sorted(urns)
+    connection = session.connection()
+    for start in range(0, len(ordered), CHUNK):
+        rows = connection.execute(_STANDING, {"source": source_id, "urns": ordered[start : start + CHUNK]}).all()
+        found.update({(row[0], row[1], row[2]): tuple(row[3:]) for row in rows})
+    return found
+
+
+_SUMS = (
+    sa.select(_TABLE.c.urn, sa.func.count(), sa.func.sum(_TABLE.c.version))
+    .where(_TABLE.c.source_id == sa.bindparam("source"), _TABLE.c.urn.in_(sa.bindparam("urns", expanding=True)))
+    .group_by(_TABLE.c.urn)
+)
+
+
+def standing_sums(session: Session, source_id: str, urns: list[str]) -> dict[str, tuple[int, int]]:
+    """How many words of each setting stand and the sum of their versions: neither ever falls, so equal sums mean no change."""
+    rows = session.connection().execute(_SUMS, {"source": source_id, "urns": urns}).all()
+    return {urn: (count, int(total)) for urn, count, total in rows}
+
+
+def renewed(source_id: str, key: Key, as_of: datetime, body: bytes, version: int) -> dict[str, Any]:
+    """A row of `write`'s `attested`: the value stays, its clock is newer."""
+    return {
+        "b_source": source_id, "b_urn": key[0], "b_part": key[1], "b_item": key[2],
+        "as_of": as_of, "document": body, "version": version,
+    }
+
+
+def _upsert(connection: sa.Connection) -> Any:
+    kind = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = kind.insert(_TABLE)
+    return statement.on_conflict_do_update(
+        index_elements=["source_id", "urn", "part", "item"], set_={name: statement.excluded[name] for name in _KEPT}
+    )
+
+
+_KEPT = ("as_of", "stated_at", "offer", "withdrawn", "hash", "document", "version")
+OBSERVE = Many(
+    lambda _: sa.insert(Observation.__table__),  # type: ignore[attr-defined]
+    names=("source_id", "urn", "part", "item", "kind", "as_of", "received_at", "submission_id", "hash", "document"),
+    instants=("as_of", "received_at"),
+)
+_STATE = Many(_upsert, names=("source_id", "urn", "part", "item", *_KEPT), instants=("as_of", "stated_at"))
+_KEYS = ("b_source", "b_urn", "b_part", "b_item")
+WITHDRAW = Many(
+    lambda _: _ONE.values({name: sa.bindparam(name) for name in ("as_of", "withdrawn", "version")}),
+    names=(*_KEYS, "as_of", "withdrawn", "version"),
+    instants=("as_of",),
+)
+_ATTEST = Many(
+    lambda _: _ONE.values({name: sa.bindparam(name) for name in ("as_of", "document", "version")}),
+    names=(*_KEYS, "as_of", "document", "version"),
+    instants=("as_of",),
+)
+
+
+def write(session: Session, told: list[dict[str, Any]], stated: list[dict[str, Any]], attested: list[dict[str, Any]]) -> None:
+    """Append observations, and bring what stands up to date."""
+    connection = session.connection()
+    OBSERVE.run(connection, told)
+    _ATTEST.run(connection, attested)
+    _STATE.run(connection, stated)

@@ -1,0 +1,25 @@
+"""Say that a setting was touched, so that the publisher looks at it again. Anyone may; only the publisher takes."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from placefeed.service.db import tell
+from placefeed.service.tables import Pending
+
+CHUNK = 1000
+
+
+def touch(session: Session, urns: Iterable[str], *, at: datetime, bulk: bool) -> int:
+    """Append one row a setting, in the caller's transaction, and wake the publisher when it commits.
+
+    Small updates (`bulk=False`) are published before bulk ones.
+    """
+    rows = [{"urn": urn, "bulk": bulk, "at": at} for urn in urns]
+    for start in range(0, len(rows), CHUNK):
+        session.execute(sa.insert(Pending), rows[start : start + CHUNK])
+    if rows:
+        tell(session, "pending")
+    return len(rows)

