@@ -80,3 +80,16 @@ def test_every_setting_is_explained() -> None:
 
     unexplained = [name for name, field in Settings.model_fields.items() if not field.description]
     assert unexplained == []
+
+
+def test_every_rule_that_code_names_is_in_the_table() -> None:
+    from placefeed.schema.rules import rules
+
+    named = re.compile(r"""\b(?:issue|Issue)\(\s*(?:rule=)?"([a-z]+(?:-[a-z]+)+)\"""")
+    unknown = {
+        (str(path.relative_to(ROOT)), rule)
+        for path in CODE
+        for rule in named.findall(path.read_text())
+        if rule not in rules()
+    }
+    assert unknown == set()

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
-import sqlalchemy as sa
 
 from placefeed.adapters.base import SourceRecord
 from placefeed.schema.issues import Place
@@ -48,14 +47,14 @@ def validate(*, quick: bool, rounds: int) -> list[Row]:
             "records/s",
             [
                 Contender("schema and every rule", "ours", validating.figure(ours, records)),
-                Contender("schema, rules, the screen for personal data, hashes of parts", "picked", judged),
+                Contender("schema, rules, the screen for personal data, hashes of parts", "also", judged),
                 Contender(
                     "orjson and jsonschema-rs, formats on", "limit", validating.figure(validating.limit(), records)
                 ),
                 Contender("pydantic model_validate_json", "picked", validating.figure(validating.pydantic(), records)),
                 Contender("jsonschema, reused, formats on", "obvious", validating.figure(validating.jsonschema(), few)),
             ],
-            notes=["The second line is ours too: what intake does with a record that it has not judged today."],
+            notes=["The second line is what intake does with a record that it has not judged today."],
         ).measure(rounds)
     ]
 
@@ -164,7 +163,7 @@ def feed(*, quick: bool, rounds: int) -> list[Row]:
                 "settings/s",
                 [
                     Contender("intake and publication", "ours", sqlite.changed),
-                    Contender("intake alone", "picked", lambda: sqlite.changed(publish=False)),
+                    Contender("intake alone", "also", lambda: sqlite.changed(publish=False)),
                     *peers(here),
                 ],
                 [Aim(least=10_000)],
@@ -178,7 +177,7 @@ def feed(*, quick: bool, rounds: int) -> list[Row]:
                 [
                     Contender("polled again", "ours", sqlite.unchanged),
                     Contender(
-                        "polled again, the first time after a restart", "picked", lambda: sqlite.unchanged(cold=True)
+                        "polled again, the first time after a restart", "also", lambda: sqlite.unchanged(cold=True)
                     ),
                     Contender("orjson, jsonschema-rs, hash, nothing to store", "picked", _again(here, states[0])),
                 ],
@@ -204,7 +203,7 @@ def feed(*, quick: bool, rounds: int) -> list[Row]:
                 "settings/s",
                 [
                     Contender("intake and publication", "ours", postgres.changed),
-                    Contender("ours on SQLite", "picked", sqlite.changed),
+                    Contender("ours on SQLite", "also", sqlite.changed),
                     *peers(there),
                 ],
                 [Aim(least=0.3, beside="ours on SQLite")],
@@ -217,7 +216,7 @@ def feed(*, quick: bool, rounds: int) -> list[Row]:
                 "settings/s",
                 [
                     Contender("polled again", "ours", postgres.unchanged),
-                    Contender("ours on SQLite", "picked", sqlite.unchanged),
+                    Contender("ours on SQLite", "also", sqlite.unchanged),
                 ],
                 [Aim(least=0.3, beside="ours on SQLite")],
             ).measure(rounds)
@@ -293,15 +292,10 @@ def growth(*, quick: bool, rounds: int) -> list[Row]:
                     "us",
                     [
                         Contender(f"{many:,} held", "ours", cost(large, many)),
-                        Contender(f"{few:,} held", "limit", cost(small, few)),
+                        Contender(f"{few:,} held", "also", cost(small, few)),
                     ],
                     [Aim(least=0.8, beside=f"{few:,} held")],
                     higher_is_better=False,
                 ).measure(max(rounds, 5))
             )
     return rows
-
-
-def url_of(store: storing.Store) -> sa.URL:
-    """Where a peer stores."""
-    return store.engine.url

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Role = Literal["ours", "limit", "picked", "obvious"]
+Role = Literal["ours", "also", "limit", "picked", "obvious"]
 WORDS: dict[Role, str] = {
     "ours": "ours",
+    "also": "ours as well",
     "limit": "the limit",
     "picked": "what one would pick",
     "obvious": "the obvious way",

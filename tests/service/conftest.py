@@ -62,7 +62,12 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
     url: sa.URL = request.getfixturevalue("postgres")
     name = f"t_{uuid4().hex}"
     _postgres_run(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield Settings(data=tmp_path, secret="s" * 40, worker=False, database_url=url.set(database=name).render_as_string(hide_password=False))
+    yield Settings(
+        data=tmp_path,
+        secret="s" * 40,
+        worker=False,
+        database_url=url.set(database=name).render_as_string(hide_password=False),
+    )
     _postgres_run(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -16,9 +16,20 @@ from placefeed.service.tables import Consortium, ConsortiumMember, Organisation
 NOW = datetime(2026, 7, 1, 14, 0, tzinfo=UTC)
 
 
-def rate(pence: int | None = 500_000, *, offered_to: Any = "any", contract: str | None = None, package: str | None = None, **more: Any) -> dict[str, Any]:
+def rate(
+    pence: int | None = 500_000,
+    *,
+    offered_to: Any = "any",
+    contract: str | None = None,
+    package: str | None = None,
+    **more: Any,
+) -> dict[str, Any]:
     """A rate of so many pence a week, offered to any or to a flat list of buyers."""
-    shown: dict[str, Any] = {"title": "Core", "price": {"pence": pence or 1, "per": "week" if pence else "once"}, **more}
+    shown: dict[str, Any] = {
+        "title": "Core",
+        "price": {"pence": pence or 1, "per": "week" if pence else "once"},
+        **more,
+    }
     if pence is not None:
         shown |= {"weeklyEquivalentPence": pence, "annualEquivalentPence": pence * 52}
     if contract:
@@ -35,7 +46,9 @@ def listing_row(id: str = "listing-1", **about: Any) -> dict[str, Any]:
     audiences = about.pop("audiences", ["north"])
     changes_at = about.pop("changes_at", NOW + timedelta(hours=24))
     authority = local_authority(about.pop("la", "E06000023") or "")
-    region = about.pop("region", None) or (region_of(authority.code).code if authority and region_of(authority.code) else None)
+    region = about.pop("region", None) or (
+        region_of(authority.code).code if authority and region_of(authority.code) else None
+    )
     facts: dict[str, Any] = {
         "urn": "SC000001",
         "la": authority.code if authority else None,
@@ -117,7 +130,9 @@ def listing_row(id: str = "listing-1", **about: Any) -> dict[str, Any]:
         "audiences": sorted(audiences),
         "facts": facts,
         "body": orjson.dumps(body),
-        "restricted": [{"offeredTo": one["offeredTo"], "rate": one["shown"]} for one in rates if one["offeredTo"] != "any"],
+        "restricted": [
+            {"offeredTo": one["offeredTo"], "rate": one["shown"]} for one in rates if one["offeredTo"] != "any"
+        ],
         "hash": b"",
         "published_at": NOW,
         "modified_at": NOW,
@@ -154,5 +169,9 @@ def member(session: Session, name: str, *consortia: str, role: str = "member") -
         if session.get(Consortium, consortium) is None:
             session.add(Consortium(id=consortium, name=consortium.title(), created_at=NOW))
             session.flush()
-        session.add(ConsortiumMember(consortium_id=consortium, organisation_id=name, valid_from=date(2020, 1, 1), applied_from=0))
+        session.add(
+            ConsortiumMember(
+                consortium_id=consortium, organisation_id=name, valid_from=date(2020, 1, 1), applied_from=0
+            )
+        )
     session.flush()

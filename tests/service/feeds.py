@@ -27,12 +27,28 @@ def urns(count: int, first: int = 1) -> list[str]:
 
 def capacity(as_of: datetime, **more: Any) -> dict[str, Any]:
     """The counts of a home of four."""
-    return {"asOf": iso(as_of), "registered": 4, "occupied": 3, "reserved": 0, "available": 1, "acceptingReferrals": True, **more}
+    return {
+        "asOf": iso(as_of),
+        "registered": 4,
+        "occupied": 3,
+        "reserved": 0,
+        "available": 1,
+        "acceptingReferrals": True,
+        **more,
+    }
 
 
 def vacancy(as_of: datetime, item: str = "v1", **more: Any) -> dict[str, Any]:
     """One place, from the day of the tests."""
-    return {"id": item, "asOf": iso(as_of), "places": 1, "from": "2026-07-01", "ages": {"from": 11, "to": 16}, "rates": ["core"], **more}
+    return {
+        "id": item,
+        "asOf": iso(as_of),
+        "places": 1,
+        "from": "2026-07-01",
+        "ages": {"from": 11, "to": 16},
+        "rates": ["core"],
+        **more,
+    }
 
 
 def rate(as_of: datetime, item: str = "core", **more: Any) -> dict[str, Any]:
@@ -70,7 +86,11 @@ def lines(document: dict[str, Any], *, trailer: int | None = -1) -> bytes:
     """The same feed as NDJSON; `trailer` another count, or None for no trailer."""
     settings, withdrawn = document["settings"], document.get("withdrawn", [])
     head = {name: value for name, value in document.items() if name not in ("settings", "withdrawn")}
-    rows = [{"line": "header", **head}, *({"line": "setting", **each} for each in settings), *({"line": "withdrawn", **each} for each in withdrawn)]
+    rows = [
+        {"line": "header", **head},
+        *({"line": "setting", **each} for each in settings),
+        *({"line": "withdrawn", **each} for each in withdrawn),
+    ]
     if trailer is not None:
         rows.append({"line": "trailer", "count": len(settings) + len(withdrawn) if trailer < 0 else trailer})
     return b"\n".join(orjson.dumps(row) for row in rows) + b"\n"
@@ -94,7 +114,15 @@ class Desk:
         """An instant before now: `ago(minutes=5)`."""
         return self.clock() - timedelta(**delta)
 
-    def provider(self, organisation_id: str = "example-homes", *, name: str = "Example Homes Ltd", speaks_for: Iterable[str] = (), transport: str = "push", **source: Any) -> str:
+    def provider(
+        self,
+        organisation_id: str = "example-homes",
+        *,
+        name: str = "Example Homes Ltd",
+        speaks_for: Iterable[str] = (),
+        transport: str = "push",
+        **source: Any,
+    ) -> str:
         """Add a provider with a source and the settings that it speaks for; returns the source's id."""
         with self.database.write() as session:
             organisations.create_organisation(session, organisation_id, kind="provider", name=name, now=self.now)
@@ -111,14 +139,26 @@ class Desk:
             organisations.confirm(session, organisation_id, urns=speaks_for, by="operator", now=self.now)
             return made.id
 
-    def send(self, document: dict[str, Any] | bytes, *, content_type: str = JSON, source_id: str | None = None, **more: Any) -> submit.Taken:
+    def send(
+        self, document: dict[str, Any] | bytes, *, content_type: str = JSON, source_id: str | None = None, **more: Any
+    ) -> submit.Taken:
         """Send a small submission."""
         body = document if isinstance(document, bytes) else orjson.dumps(document)
         with self.database.write() as session:
             source = session.get_one(Source, source_id or self.source_id)
-            return submit.take(session, source=source, body=body, content_type=content_type, settings=self.settings, now=self.now, **more)
+            return submit.take(
+                session,
+                source=source,
+                body=body,
+                content_type=content_type,
+                settings=self.settings,
+                now=self.now,
+                **more,
+            )
 
-    def send_large(self, document: dict[str, Any] | bytes, *, content_type: str = JSON, work: bool = True, **more: Any) -> submit.Taken:
+    def send_large(
+        self, document: dict[str, Any] | bytes, *, content_type: str = JSON, work: bool = True, **more: Any
+    ) -> submit.Taken:
         """Spool a submission, hand it over, and work it to its end."""
         from placefeed.service.intake.spool import Spool
 
@@ -172,5 +212,7 @@ class Desk:
         with self.database.read() as session:
             for table in metadata.sorted_tables:
                 for row in session.execute(sa.select(table)):
-                    found += [bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for value in row]
+                    found += [
+                        bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for value in row
+                    ]
         return b"\n".join(found)

@@ -63,7 +63,9 @@ class Reading:
     def key(self, organisation: str, role: str = "member") -> str:
         """A new key's text."""
         with self.database.write() as session:
-            text, _key = keys.issue(session, organisation_id=organisation, role=role, secret=secret_of(self.settings), now=self.clock())
+            text, _key = keys.issue(
+                session, organisation_id=organisation, role=role, secret=secret_of(self.settings), now=self.clock()
+            )
         return text
 
     def reader(self, organisation: str, role: str = "member") -> Reader:

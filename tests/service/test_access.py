@@ -25,7 +25,9 @@ class Office:
     def __init__(self, database: Database, settings: Settings, clock: MovableClock) -> None:
         self.database, self.clock, self.secret = database, clock, secret_of(settings)
         with database.write() as session:
-            organisations.create_organisation(session, "borough", kind="member", name="A Borough", la_code="E09000001", now=clock())
+            organisations.create_organisation(
+                session, "borough", kind="member", name="A Borough", la_code="E09000001", now=clock()
+            )
 
     def issue(self, **more: object) -> tuple[str, ApiKey]:
         arguments = {"organisation_id": "borough", "role": "member", "secret": self.secret, "now": self.clock(), **more}
@@ -48,7 +50,12 @@ def test_a_key_says_who_calls(office: Office) -> None:
     caller = office.authenticate(text)
 
     assert text.startswith(f"pf_{row.id}_")
-    assert (caller.key_id, caller.organisation_id, caller.role, caller.name) == (row.id, "borough", "member", "A Borough")
+    assert (caller.key_id, caller.organisation_id, caller.role, caller.name) == (
+        row.id,
+        "borough",
+        "member",
+        "A Borough",
+    )
     assert caller.scopes == ROLE_SCOPES["member"]
 
 
@@ -57,12 +64,26 @@ def test_nothing_of_the_secret_is_stored(office: Office) -> None:
 
     secret = text.split("_", 2)[2]
     with office.database.read() as session:
-        stored = b"".join(bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for value in session.execute(sa.select(ApiKey.__table__)).one())  # type: ignore[attr-defined]
+        stored = b"".join(
+            bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
+            for value in session.execute(sa.select(ApiKey.__table__)).one()
+        )  # type: ignore[attr-defined]
     assert secret.encode() not in stored
     assert len(row.digest) == 32
 
 
-@pytest.mark.parametrize("spoil", [lambda text: text[:-1] + "A" * (text[-1] != "A") + "B" * (text[-1] == "A"), lambda text: text + "x", lambda _: "", lambda _: "pf_", lambda _: "pf_000000000000_x", lambda _: "x" * 10_000, lambda _: "pf_é_é"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text[:-1] + "A" * (text[-1] != "A") + "B" * (text[-1] == "A"),
+        lambda text: text + "x",
+        lambda _: "",
+        lambda _: "pf_",
+        lambda _: "pf_000000000000_x",
+        lambda _: "x" * 10_000,
+        lambda _: "pf_é_é",
+    ],
+)
 def test_a_wrong_key_is_refused_in_the_same_words(office: Office, spoil: object) -> None:
     text, _ = office.issue()
 
@@ -105,7 +126,13 @@ def test_a_revoked_key_is_useless_at_once(office: Office) -> None:
 
 
 def test_a_key_cannot_have_more_than_its_role_allows(office: Office) -> None:
-    for wrong in ({"scopes": ["operate"]}, {"scopes": []}, {"role": "public"}, {"role": "nobody"}, {"expires_at": office.clock()}):
+    for wrong in (
+        {"scopes": ["operate"]},
+        {"scopes": []},
+        {"role": "public"},
+        {"role": "nobody"},
+        {"expires_at": office.clock()},
+    ):
         with pytest.raises(Invalid):
             office.issue(**wrong)
     with pytest.raises(NotFound):
@@ -152,7 +179,13 @@ def test_the_audit_commits_with_what_was_done(office: Office) -> None:
 
     with office.database.read() as session:
         (row,) = session.scalars(sa.select(Audit)).all()
-    assert (row.action, row.subject, row.detail, row.organisation_id, row.times) == ("export", "listings", {"rows": 3}, "borough", 1)
+    assert (row.action, row.subject, row.detail, row.organisation_id, row.times) == (
+        "export",
+        "listings",
+        {"rows": 3},
+        "borough",
+        1,
+    )
 
 
 def test_reads_are_audited_in_batches_and_none_is_lost(office: Office) -> None:
@@ -161,7 +194,12 @@ def test_reads_are_audited_in_batches_and_none_is_lost(office: Office) -> None:
 
     def reader(number: int) -> None:
         for turn in range(300):
-            audit.record(caller=Caller(f"k{number}", "borough", "member"), action="list", subject=f"listing-{turn % 100}", at=office.clock())
+            audit.record(
+                caller=Caller(f"k{number}", "borough", "member"),
+                action="list",
+                subject=f"listing-{turn % 100}",
+                at=office.clock(),
+            )
 
     threads = [threading.Thread(target=reader, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -180,7 +218,9 @@ def test_reads_wait_where_the_database_is_away(office: Office, monkeypatch: pyte
     audit = ReadAudit(office.database)
     audit.record(caller=None, action="list", subject="listings", at=office.clock())
     with monkeypatch.context() as broken:
-        broken.setattr(office.database, "write", lambda: (_ for _ in ()).throw(sa.exc.OperationalError("", {}, Exception())))
+        broken.setattr(
+            office.database, "write", lambda: (_ for _ in ()).throw(sa.exc.OperationalError("", {}, Exception()))
+        )
         with pytest.raises(sa.exc.OperationalError):
             audit.flush()
 

@@ -23,7 +23,9 @@ def desk(database: Database, settings: Settings, clock: MovableClock) -> Desk:
     made = Desk(database, settings, clock)
     made.provider()
     with database.write() as session:
-        organisations.create_organisation(session, "borough", kind="member", name="A Borough", la_code="E09000001", now=clock())
+        organisations.create_organisation(
+            session, "borough", kind="member", name="A Borough", la_code="E09000001", now=clock()
+        )
         organisations.create_consortium(session, "north", name="North", now=clock())
     return made
 
@@ -31,7 +33,9 @@ def desk(database: Database, settings: Settings, clock: MovableClock) -> Desk:
 def register(session: Session, owner: str, key: str, urns: Iterable[str]) -> None:
     for urn in urns:
         session.add(
-            RegisterSetting(urn=urn, as_at=FIRST, last_seen=FIRST, provision_type="children-home", owner=owner, owner_key=key)
+            RegisterSetting(
+                urn=urn, as_at=FIRST, last_seen=FIRST, provision_type="children-home", owner=owner, owner_key=key
+            )
         )
     session.flush()
 
@@ -107,13 +111,17 @@ def test_a_consortium_takes_providers_from_and_until_a_day(desk: Desk) -> None:
     before = len(touched(desk))
 
     with desk.database.write() as session:
-        taken = organisations.add_provider(session, "north", organisation_id="example-homes", valid_from=FIRST, valid_until=LAST, now=desk.now)
+        taken = organisations.add_provider(
+            session, "north", organisation_id="example-homes", valid_from=FIRST, valid_until=LAST, now=desk.now
+        )
         with pytest.raises(Conflict, match="already"):
             organisations.add_provider(session, "north", organisation_id="example-homes", valid_from=LAST, now=desk.now)
         with pytest.raises(Invalid, match="not a provider"):
             organisations.add_provider(session, "north", organisation_id="borough", valid_from=FIRST, now=desk.now)
         organisations.end_provider(session, taken.id or 0, valid_until=date(2026, 8, 1), now=desk.now)
-        organisations.add_provider(session, "north", organisation_id="example-homes", valid_from=date(2026, 8, 2), now=desk.now)
+        organisations.add_provider(
+            session, "north", organisation_id="example-homes", valid_from=date(2026, 8, 2), now=desk.now
+        )
         assert len(organisations.providers_of(session, "north")) == 2
 
     assert len(touched(desk)) == before + 3
@@ -135,13 +143,22 @@ def test_members_join_and_leave(desk: Desk) -> None:
 
 def test_organisations_are_checked(desk: Desk) -> None:
     with desk.database.write() as session:
-        for wrong in ({"organisation_id": "Has Blanks"}, {"kind": "other"}, {"name": " "}, {"la_code": "London"}, {"identifiers": [{"id": "1"}]}, {"acts_for": ["nobody"]}):
+        for wrong in (
+            {"organisation_id": "Has Blanks"},
+            {"kind": "other"},
+            {"name": " "},
+            {"la_code": "London"},
+            {"identifiers": [{"id": "1"}]},
+            {"acts_for": ["nobody"]},
+        ):
             arguments: dict[str, Any] = {"organisation_id": "fine", "kind": "member", "name": "Fine", **wrong}
             with pytest.raises(Invalid):
                 organisations.create_organisation(session, arguments.pop("organisation_id"), **arguments, now=desk.now)
         with pytest.raises(Conflict):
             organisations.create_organisation(session, "borough", kind="member", name="Another", now=desk.now)
-        trust = organisations.create_organisation(session, "trust", kind="member", name="A Trust", acts_for=["borough"], now=desk.now)
+        trust = organisations.create_organisation(
+            session, "trust", kind="member", name="A Trust", acts_for=["borough"], now=desk.now
+        )
         assert trust.acts_for == ["borough"]
 
 
@@ -162,7 +179,12 @@ def test_sources_are_checked_and_their_credential_is_sealed(desk: Desk) -> None:
 
     def make(**values: Any) -> Source:
         with desk.database.write() as session:
-            arguments: dict[str, Any] = {"name": "Feed", "transport": "http", "address": "https://feeds.example/a.json", **values}
+            arguments: dict[str, Any] = {
+                "name": "Feed",
+                "transport": "http",
+                "address": "https://feeds.example/a.json",
+                **values,
+            }
             return sources.create_source(session, "example-homes", secret=secret, now=desk.now, **arguments)
 
     for wrong in (
@@ -190,7 +212,9 @@ def test_a_stopped_source_that_is_opened_again_is_read_whole(desk: Desk) -> None
         source.state, source.stopped_why, source.cursor = "stopped", "changed", {"etag": "x"}
 
     with desk.database.write() as session:
-        source = sources.update_source(session, desk.source_id, state="active", secret=secret_of(desk.settings), now=desk.now)
+        source = sources.update_source(
+            session, desk.source_id, state="active", secret=secret_of(desk.settings), now=desk.now
+        )
 
     assert (source.state, source.stopped_why, source.cursor) == ("active", None, None)
 
@@ -213,6 +237,9 @@ def test_a_provider_speaks_as_its_keys_source(desk: Desk) -> None:
     desk.provider("other-homes", name="Other Homes Ltd")
     with desk.database.write() as session:
         assert sources.own_source(session, "example-homes", source_id=None, now=desk.now).id == desk.source_id
-        assert sources.own_source(session, "example-homes", source_id=None, transport="upload", now=desk.now).id == "example-homes-upload"
+        assert (
+            sources.own_source(session, "example-homes", source_id=None, transport="upload", now=desk.now).id
+            == "example-homes-upload"
+        )
         with pytest.raises(NotFound):
             sources.own_source(session, "example-homes", source_id="other-homes-push", now=desk.now)

@@ -105,16 +105,34 @@ def desk(database: Database, settings: Settings, clock: MovableClock) -> Desk:
 
 def child(desk: Desk, what: str, *, step: str = "none", count: int = 1, body: Path | None = None) -> bool:
     """Run a step in another process; whether it lived to the end."""
-    arguments = [str(desk.settings.data), desk.settings.database_url or "", step, str(count), desk.now.isoformat(), what, str(body or "")]
+    arguments = [
+        str(desk.settings.data),
+        desk.settings.database_url or "",
+        step,
+        str(count),
+        desk.now.isoformat(),
+        what,
+        str(body or ""),
+    ]
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env={**os.environ}
+        [sys.executable, "-c", CHILD, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ},
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode == 0
 
 
 def england(desk: Desk, count: int = 1200) -> bytes:
-    return orjson.dumps(feed([{"urn": urn, "vacancies": [vacancy(desk.ago(minutes=5))]} for urn in urns(count)], desk.now, complete=True))
+    return orjson.dumps(
+        feed(
+            [{"urn": urn, "vacancies": [vacancy(desk.ago(minutes=5))]} for urn in urns(count)], desk.now, complete=True
+        )
+    )
 
 
 STEPS = [
@@ -131,7 +149,10 @@ STEPS = [
 
 @pytest.mark.parametrize(("step", "count"), STEPS)
 def test_a_worker_killed_at_any_step_is_followed_by_one_that_ends_it(desk: Desk, step: str, count: int) -> None:
-    gone = [{"urn": "SC001102", "vacancies": [vacancy(desk.ago(hours=2), "old")]}, {"urn": "SC001101", "vacancies": [vacancy(desk.ago(hours=2), "old")]}]
+    gone = [
+        {"urn": "SC001102", "vacancies": [vacancy(desk.ago(hours=2), "old")]},
+        {"urn": "SC001101", "vacancies": [vacancy(desk.ago(hours=2), "old")]},
+    ]
     desk.send(feed(gone, desk.ago(hours=2)))
     taken = desk.send_large(england(desk, 1099), work=False)
 
@@ -170,7 +191,9 @@ def test_an_upload_is_safe_or_was_never_acknowledged(desk: Desk, tmp_path: Path,
     assert Spool(desk.settings).sweep(set(), older_than=-1) == 1
 
 
-@pytest.mark.parametrize(("step", "count"), [("before standing is written", 1), ("before a commit", 1), ("after a commit", 1)])
+@pytest.mark.parametrize(
+    ("step", "count"), [("before standing is written", 1), ("before a commit", 1), ("after a commit", 1)]
+)
 def test_a_small_submission_is_taken_whole_or_not_at_all(desk: Desk, tmp_path: Path, step: str, count: int) -> None:
     body = tmp_path / "feed.json"
     body.write_bytes(orjson.dumps(feed([record(urn, desk.ago(minutes=5)) for urn in urns(30)], desk.now)))
@@ -185,7 +208,9 @@ def test_a_small_submission_is_taken_whole_or_not_at_all(desk: Desk, tmp_path: P
     assert len(desk.rows(Observation)) == 90
 
 
-def test_a_worker_that_was_only_frozen_stops_when_another_has_taken_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_was_only_frozen_stops_when_another_has_taken_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken = desk.send_large(england(desk, 1100), work=False)
     turns = 0
 

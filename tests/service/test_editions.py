@@ -62,7 +62,11 @@ def test_every_file_has_exactly_what_its_reader_sees(exchange: Reading) -> None:
         assert {item["id"] for item in orjson.loads(file(reader, "listings.json"))["items"]} == expected
         assert {orjson.loads(line)["id"] for line in file(reader, "listings.ndjson").splitlines()} == expected
         assert {line.split(b",")[0].decode() for line in file(reader, "listings.csv").splitlines()[1:]} == expected
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(file(reader, "listings.xlsx"))).get_sheet_by_name("Listings").to_python()
+        sheet = (
+            CalamineWorkbook.from_filelike(io.BytesIO(file(reader, "listings.xlsx")))
+            .get_sheet_by_name("Listings")
+            .to_python()
+        )
         assert {row[0] for row in sheet[1:]} == expected
     everything = orjson.loads(file(exchange.reader("operator", "operator"), "listings.json"))["items"]
     assert len(everything) == 3
@@ -71,7 +75,10 @@ def test_every_file_has_exactly_what_its_reader_sees(exchange: Reading) -> None:
 def test_those_who_see_the_same_share_the_files_and_others_get_none(exchange: Reading) -> None:
     make(exchange)
     leeds, york, kent = (exchange.reader(who) for who in ("leeds", "york", "kent"))
-    address = {who: reader.get(LATEST).json()["files"][0]["url"] for who, reader in (("leeds", leeds), ("york", york), ("kent", kent))}
+    address = {
+        who: reader.get(LATEST).json()["files"][0]["url"]
+        for who, reader in (("leeds", leeds), ("york", york), ("kent", kent))
+    }
 
     with exchange.database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(EditionFile)) == 3 * 5
@@ -83,7 +90,12 @@ def test_those_who_see_the_same_share_the_files_and_others_get_none(exchange: Re
 
 def test_a_rate_for_one_member_makes_that_members_files_its_own(exchange: Reading) -> None:
     with exchange.database.write() as session:
-        publish(session, listing_row("n1", audiences=["north"], rates=[rate(432_100, title="Block price", offered_to=["placefeed:leeds"])]))
+        publish(
+            session,
+            listing_row(
+                "n1", audiences=["north"], rates=[rate(432_100, title="Block price", offered_to=["placefeed:leeds"])]
+            ),
+        )
     make(exchange)
 
     assert b"Block price" in file(exchange.reader("leeds"), "listings.csv")

@@ -34,7 +34,10 @@ def sheet(name: str, *bodies: bytes) -> list[dict[str, Any]]:
     return [dict(zip(map(str, rows[0]), row, strict=True)) for row in rows[1:]]
 
 
-LINES = [{"code": "care-staff", "title": "Care staff", "pence": 300_050}, {"code": "return", "pence": 100_000, "included": False}]
+LINES = [
+    {"code": "care-staff", "title": "Care staff", "pence": 300_050},
+    {"code": "return", "pence": 100_000, "included": False},
+]
 
 
 def test_a_listing_is_one_row_with_the_standards_names() -> None:
@@ -43,7 +46,11 @@ def test_a_listing_is_one_row_with_the_standards_names() -> None:
     assert (row["id"], row["urn"], row["availability"]) == ("listing-1", "SC000001", "available")
     assert row["setting.localAuthority.name"] == "Bristol, City of"
     assert (row["vacancy.ages.from"], row["vacancy.genders"]) == ("11", "female")
-    assert (row["rates.count"], row["rates.lowest.weeklyEquivalentPence"], row["rates.lowest.contract.type"]) == ("2", "500000", "block")
+    assert (row["rates.count"], row["rates.lowest.weeklyEquivalentPence"], row["rates.lowest.contract.type"]) == (
+        "2",
+        "500000",
+        "block",
+    )
     assert row["ofsted.judgements.overall.code"] == "good"
     assert row["ofsted.judgements"] == "sccif-2017/overall:good"
 
@@ -105,7 +112,9 @@ def test_a_large_list_is_streamed_and_whole(encoding: str) -> None:
     state = state_of(*rows)
     plan = Plan.parse({"format": ["ndjson"]})
 
-    answer = build_answer(state, state.moment(NOW), NOW, state.sight(OPERATOR_VIEW), plan, encoding, base_url="https://x.test")
+    answer = build_answer(
+        state, state.moment(NOW), NOW, state.sight(OPERATOR_VIEW), plan, encoding, base_url="https://x.test"
+    )
 
     assert isinstance(answer, Streamed)
     packed = b"".join(answer.chunks)

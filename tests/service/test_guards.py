@@ -110,7 +110,9 @@ def test_one_source_does_not_erase_what_another_says(desk: Desk) -> None:
     with desk.database.write() as session:
         organisations.delegate(session, "example-homes", delegate_id="vendor", now=desk.now)
 
-    desk.send(complete(desk, [record("SC000001", desk.now, vacancies=[vacancy(desk.now, "theirs")])]), source_id="vendor-push")
+    desk.send(
+        complete(desk, [record("SC000001", desk.now, vacancies=[vacancy(desk.now, "theirs")])]), source_id="vendor-push"
+    )
 
     assert vacancies(desk) == {("SC000001", "v1"), ("SC000001", "theirs")}
 
@@ -120,7 +122,11 @@ def test_two_records_of_one_setting_are_one_word(desk: Desk) -> None:
     desk.send(complete(desk, [record("SC000001", desk.now, vacancies=two)]))
     desk.clock.move(hours=1)
 
-    desk.send(complete(desk, [{"urn": "SC000001", "vacancies": [vacancy(desk.ago(minutes=1), each)]} for each in ("v1", "v2")]))
+    desk.send(
+        complete(
+            desk, [{"urn": "SC000001", "vacancies": [vacancy(desk.ago(minutes=1), each)]} for each in ("v1", "v2")]
+        )
+    )
 
     assert vacancies(desk) == {("SC000001", "v1"), ("SC000001", "v2")}
 
@@ -188,7 +194,11 @@ def test_a_record_whose_urn_is_garbled_may_be_any_of_the_absent_ones(desk: Desk)
 @pytest.mark.parametrize("trailer", [None, 5])
 def test_a_feed_cut_short_withdraws_nothing(desk: Desk, trailer: int | None) -> None:
     start(desk, 3)
-    less = complete(desk, [record("SC000001", desk.ago(minutes=1), vacancies=[])], withdrawn=[{"urn": "SC000002", "part": "vacancy", "id": "v1"}])
+    less = complete(
+        desk,
+        [record("SC000001", desk.ago(minutes=1), vacancies=[])],
+        withdrawn=[{"urn": "SC000002", "part": "vacancy", "id": "v1"}],
+    )
 
     taken = desk.send(lines(less, trailer=trailer), content_type=NDJSON)
 
@@ -224,7 +234,10 @@ def test_a_few_settings_that_are_gone_are_withdrawn(desk: Desk, large: bool) -> 
 @pytest.mark.parametrize("large", [False, True])
 def test_a_sudden_loss_waits_and_all_that_is_present_is_taken(desk: Desk, large: bool) -> None:
     start(desk, 20)
-    fuller = [record(urn, desk.ago(minutes=1), capacity=capacity(desk.ago(minutes=1), occupied=4, available=0)) for urn in urns(14)]
+    fuller = [
+        record(urn, desk.ago(minutes=1), capacity=capacity(desk.ago(minutes=1), occupied=4, available=0))
+        for urn in urns(14)
+    ]
 
     taken = desk.send_large(complete(desk, fuller)) if large else desk.send(complete(desk, fuller))
 
@@ -324,7 +337,10 @@ def test_only_the_provider_itself_or_the_operator_decides(desk: Desk) -> None:
         decide(desk, taken.submission_id, confirm=True, caller=Caller("k", "other-homes", "provider"))
     with pytest.raises((NotAllowed, NotFound)):
         decide(desk, taken.submission_id, confirm=True, caller=Caller("k", "example-homes", "member"))
-    assert decide(desk, taken.submission_id, confirm=True, caller=Caller("k", "example-homes", "provider"))["settings"] == 6
+    assert (
+        decide(desk, taken.submission_id, confirm=True, caller=Caller("k", "example-homes", "provider"))["settings"]
+        == 6
+    )
 
 
 def test_only_the_parts_that_the_feed_speaks_of_are_withdrawn(desk: Desk) -> None:
@@ -375,7 +391,13 @@ def test_a_vacancy_offered_again_is_a_new_offer(desk: Desk) -> None:
 
 
 def test_a_polled_source_that_changes_shape_stops_and_says_so(desk: Desk) -> None:
-    desk.provider("polled", name="Polled Ltd", speaks_for=urns(8, first=101), transport="http", address="https://feeds.example/x.json")
+    desk.provider(
+        "polled",
+        name="Polled Ltd",
+        speaks_for=urns(8, first=101),
+        transport="http",
+        address="https://feeds.example/x.json",
+    )
     good = [record(urn, desk.ago(minutes=5)) for urn in urns(8, first=101)]
     desk.send(complete(desk, good), source_id="polled-http")
     desk.clock.move(hours=1)

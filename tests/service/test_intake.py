@@ -45,7 +45,11 @@ def rules_of(report: dict[str, Any]) -> dict[str, int]:
 def known_to_ofsted(desk: Desk, *names: str) -> None:
     with desk.database.write() as session:
         for urn in names:
-            session.add(RegisterSetting(urn=urn, as_at=desk.now.date(), last_seen=desk.now.date(), provision_type="children-home"))
+            session.add(
+                RegisterSetting(
+                    urn=urn, as_at=desk.now.date(), last_seen=desk.now.date(), provision_type="children-home"
+                )
+            )
 
 
 # -- the small way --------------------------------------------------------------------------------------------------
@@ -56,14 +60,21 @@ def test_a_feed_is_taken_and_reported(desk: Desk, form: str) -> None:
     known_to_ofsted(desk, *urns(3))
     document = feed([record(urn, desk.ago(minutes=5)) for urn in urns(3)], desk.now)
 
-    taken = desk.send(lines(document) if form == "ndjson" else document, content_type=NDJSON if form == "ndjson" else "application/json")
+    taken = desk.send(
+        lines(document) if form == "ndjson" else document,
+        content_type=NDJSON if form == "ndjson" else "application/json",
+    )
 
     assert taken.status == 201
     assert taken.report["verdict"] == "accepted"
     assert taken.report["counts"] == {"accepted": 3, "records": 3}
     assert taken.report["issues"] == []
-    assert [(entry["index"], entry["urn"], entry["outcome"]) for entry in taken.report["records"]] == [(n, urn, "accepted") for n, urn in enumerate(urns(3))]
-    assert set(desk.standing()) == {(urn, part, item) for urn in urns(3) for part, item in [("capacity", ""), ("vacancy", "v1"), ("rate", "core")]}
+    assert [(entry["index"], entry["urn"], entry["outcome"]) for entry in taken.report["records"]] == [
+        (n, urn, "accepted") for n, urn in enumerate(urns(3))
+    ]
+    assert set(desk.standing()) == {
+        (urn, part, item) for urn in urns(3) for part, item in [("capacity", ""), ("vacancy", "v1"), ("rate", "core")]
+    }
     (row,) = desk.rows(Submission)
     assert (row.state, row.record_offset, row.complete, row.published_at) == ("done", 3, False, desk.now)
 
@@ -76,7 +87,11 @@ def test_the_same_bytes_again_change_nothing(desk: Desk) -> None:
 
     for _ in range(3):  # the third time it is not even looked at part by part
         taken = desk.send(document)
-        assert (taken.status, taken.report["verdict"], taken.report["counts"]) == (200, "unchanged", {"unchanged": 3, "records": 3})
+        assert (taken.status, taken.report["verdict"], taken.report["counts"]) == (
+            200,
+            "unchanged",
+            {"unchanged": 3, "records": 3},
+        )
 
     assert (len(desk.rows(Observation)), len(desk.rows(Pending)), len(desk.rows(SubmissionRaw))) == before
 
@@ -147,7 +162,11 @@ def test_a_bad_record_is_quarantined_and_the_rest_goes_on(desk: Desk) -> None:
 
 
 def test_a_bad_item_does_not_cost_the_rest_of_its_setting(desk: Desk) -> None:
-    whole = record("SC000001", desk.ago(minutes=5), vacancies=[vacancy(desk.ago(minutes=5)), vacancy(desk.ago(minutes=5), "v2", places="two")])
+    whole = record(
+        "SC000001",
+        desk.ago(minutes=5),
+        vacancies=[vacancy(desk.ago(minutes=5)), vacancy(desk.ago(minutes=5), "v2", places="two")],
+    )
 
     taken = desk.send(feed([whole], desk.now))
 
@@ -156,7 +175,9 @@ def test_a_bad_item_does_not_cost_the_rest_of_its_setting(desk: Desk) -> None:
     assert taken.report["counts"]["rejected"] == 1
     assert ("SC000001", "vacancy", "v1") in desk.standing()
     assert ("SC000001", "vacancy", "v2") not in desk.standing()
-    assert {"index": 0, "outcome": "rejected", "urn": "SC000001", "part": "vacancy", "id": "v2"} in taken.report["records"]
+    assert {"index": 0, "outcome": "rejected", "urn": "SC000001", "part": "vacancy", "id": "v2"} in taken.report[
+        "records"
+    ]
     with desk.database.read() as session:
         (row,) = quarantined(session, taken.submission_id)
         assert b'"v2"' in (row.record or b"")
@@ -278,7 +299,13 @@ def test_a_key_with_another_body_is_refused(desk: Desk) -> None:
 def test_a_key_in_flight_keeps_others_out_until_its_lease_ends(desk: Desk) -> None:
     document = feed([record("SC000001", desk.now)], desk.now)
     with desk.database.write() as session:
-        submit.reserve(session, source=session.get_one(Source, desk.source_id), idempotency_key="abc", settings=desk.settings, now=desk.now)
+        submit.reserve(
+            session,
+            source=session.get_one(Source, desk.source_id),
+            idempotency_key="abc",
+            settings=desk.settings,
+            now=desk.now,
+        )
 
     with pytest.raises(Conflict, match="under way") as refusal:
         desk.send(document, idempotency_key="abc")
@@ -286,7 +313,13 @@ def test_a_key_in_flight_keeps_others_out_until_its_lease_ends(desk: Desk) -> No
     assert desk.send(document, idempotency_key="abc", reserved=True).status == 201
 
     with desk.database.write() as session:
-        submit.reserve(session, source=session.get_one(Source, desk.source_id), idempotency_key="def", settings=desk.settings, now=desk.now)
+        submit.reserve(
+            session,
+            source=session.get_one(Source, desk.source_id),
+            idempotency_key="def",
+            settings=desk.settings,
+            now=desk.now,
+        )
     desk.clock.move(minutes=11)
     assert desk.send(document, idempotency_key="def").status == 200
 
@@ -379,7 +412,9 @@ def test_a_spooled_file_that_was_damaged_is_rejected_not_retried_for_ever(desk: 
     assert "again" in report["issues"][0]["message"] + report["issues"][0]["advice"]
 
 
-def test_a_submission_that_kills_every_worker_is_set_aside_with_an_alert(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_submission_that_kills_every_worker_is_set_aside_with_an_alert(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.send_large(many(desk, 30), work=False)
 
     def dies(*_: Any, **__: Any) -> None:
@@ -410,7 +445,10 @@ def test_a_report_says_whether_it_is_published(desk: Desk) -> None:
 
     desk.clock.move(seconds=1)
     publish_all(desk.database, desk.settings, desk.clock)
-    assert desk.report(taken.submission_id)["publication"] == {"status": "published", "publishedAt": "2026-07-01T14:00:01Z"}
+    assert desk.report(taken.submission_id)["publication"] == {
+        "status": "published",
+        "publishedAt": "2026-07-01T14:00:01Z",
+    }
 
 
 def test_rates_alone_may_be_sent(desk: Desk) -> None:

@@ -34,7 +34,16 @@ def desk(database: Database, settings: Settings, clock: MovableClock) -> Desk:
                 facts={"registeredNeeds": ["sensory"], "restricted": ["registeredNeeds"]},
             )
         )  # fmt: skip
-        session.add(RegisterInspection(urn=URN, framework="sccif-2017", kind="full", inspected_on=DAY, judgements={"overall": "good"}, as_at=DAY))
+        session.add(
+            RegisterInspection(
+                urn=URN,
+                framework="sccif-2017",
+                kind="full",
+                inspected_on=DAY,
+                judgements={"overall": "good"},
+                as_at=DAY,
+            )
+        )
     made.send(feed([record(URN, clock())], clock()))
     return made
 

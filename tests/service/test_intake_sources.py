@@ -52,7 +52,13 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
 @pytest.fixture
 def desk(database: Database, settings: Settings, clock: MovableClock) -> Desk:
     made = Desk(database, settings, clock, source_id=SOURCE)
-    made.provider(speaks_for=urns(12), transport="http", address="https://feeds.example/a.json", credential="Bearer x", expected_every=3600)
+    made.provider(
+        speaks_for=urns(12),
+        transport="http",
+        address="https://feeds.example/a.json",
+        credential="Bearer x",
+        expected_every=3600,
+    )
     return made
 
 
@@ -97,7 +103,14 @@ def test_one_that_does_not_answer_is_tried_again(desk: Desk, shelf: Shelf) -> No
     assert desk.rows(Alert) == []
 
 
-@pytest.mark.parametrize("error", [ChangedShape("It sent a web page."), Refused("That address is private.", rule="private"), TooLarge("Over 256 MB.")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ChangedShape("It sent a web page."),
+        Refused("That address is private.", rule="private"),
+        TooLarge("Over 256 MB."),
+    ],
+)
 def test_one_that_cannot_be_read_stops_and_says_so(desk: Desk, shelf: Shelf, error: Exception) -> None:
     shelf.error = error
 

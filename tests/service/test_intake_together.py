@@ -37,8 +37,14 @@ def together(*calls: Callable[[], object]) -> None:
 
 def test_of_two_feeds_at_once_the_newer_word_stands(desk: Desk) -> None:
     for turn in range(6):
-        older = feed([record("SC000001", desk.ago(minutes=2), capacity=capacity(desk.ago(minutes=2), occupied=1, available=3))], desk.now)
-        newer = feed([record("SC000001", desk.ago(minutes=1), capacity=capacity(desk.ago(minutes=1), occupied=2, available=2))], desk.now)
+        older = feed(
+            [record("SC000001", desk.ago(minutes=2), capacity=capacity(desk.ago(minutes=2), occupied=1, available=3))],
+            desk.now,
+        )
+        newer = feed(
+            [record("SC000001", desk.ago(minutes=1), capacity=capacity(desk.ago(minutes=1), occupied=2, available=2))],
+            desk.now,
+        )
 
         together(*((lambda each=each: desk.send(each)) for each in ((older, newer) if turn % 2 else (newer, older))))
 
@@ -104,4 +110,6 @@ def test_a_small_update_does_not_wait_for_a_large_feed(desk: Desk) -> None:
     together(bulk, small)
 
     assert len(waits) > 5
-    assert sorted(waits)[len(waits) // 2] < 1.0, waits  # many machines' worth of slack; a few milliseconds on a quiet one
+    assert sorted(waits)[len(waits) // 2] < 1.0, (
+        waits
+    )  # many machines' worth of slack; a few milliseconds on a quiet one

@@ -84,7 +84,9 @@ def test_a_member_sees_exactly_its_own_in_every_form(exchange: Reading, form: st
         listing_row("nobody", audiences=[]),
     )
 
-    seen = {who: ids_in(form, exchange.reader(who).get(f"/v1/listings?format={form}")) for who in ("leeds", "york", "kent")}
+    seen = {
+        who: ids_in(form, exchange.reader(who).get(f"/v1/listings?format={form}")) for who in ("leeds", "york", "kent")
+    }
     all_of_it = ids_in(form, exchange.reader("operator", "operator").get(f"/v1/listings?format={form}"))
 
     assert seen == {"leeds": {"n1", "both"}, "york": {"n1", "both"}, "kent": {"s1", "both"}}
@@ -93,13 +95,20 @@ def test_a_member_sees_exactly_its_own_in_every_form(exchange: Reading, form: st
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_rate_reaches_only_those_it_is_offered_to(exchange: Reading, form: str) -> None:
-    put(exchange, listing_row("a", rates=[rate(600_000), rate(432_100, title="Block price", offered_to=["placefeed:leeds"])]))
+    put(
+        exchange,
+        listing_row("a", rates=[rate(600_000), rate(432_100, title="Block price", offered_to=["placefeed:leeds"])]),
+    )
 
     def has_it(who: str) -> bool:
         content = exchange.reader(who).get(f"/v1/listings?format={form}").content
         if form != "xlsx":
             return b"Block price" in content
-        return any("Block price" in row for sheet in ("Listings", "Rates") for row in CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_name(sheet).to_python())
+        return any(
+            "Block price" in row
+            for sheet in ("Listings", "Rates")
+            for row in CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_name(sheet).to_python()
+        )
 
     assert has_it("leeds")
     assert not has_it("york")
@@ -145,7 +154,14 @@ def test_a_change_of_sight_alone_is_seen_at_once(exchange: Reading) -> None:
         standing = session.get(Listing, "a")
         assert standing is not None
         writer.listing(**{**row, "position": standing.position, "state": "updated", "audiences": ["south"]})
-        writer.change(position=writer.next(), urn="SC000001", listing_id="a", events=[], audiences_before=["north"], audiences_after=["south"])
+        writer.change(
+            position=writer.next(),
+            urn="SC000001",
+            listing_id="a",
+            events=[],
+            audiences_before=["north"],
+            audiences_after=["south"],
+        )
         writer.close()
     exchange.refresh()
 
@@ -159,7 +175,9 @@ def test_a_member_that_leaves_sees_nothing_once_the_bell_has_rung(exchange: Read
     assert leeds.ids() == ["a"]
 
     with exchange.database.write() as session:
-        session.execute(sa.update(ConsortiumMember).where(ConsortiumMember.organisation_id == "leeds").values(applied_until=2))
+        session.execute(
+            sa.update(ConsortiumMember).where(ConsortiumMember.organisation_id == "leeds").values(applied_until=2)
+        )
     exchange.database.bell.ring("access")
 
     assert leeds.ids() == []
@@ -167,7 +185,9 @@ def test_a_member_that_leaves_sees_nothing_once_the_bell_has_rung(exchange: Read
 
 def test_a_member_of_two_consortia_gets_each_listing_once(exchange: Reading) -> None:
     with exchange.database.write() as session:
-        session.add(ConsortiumMember(consortium_id="south", organisation_id="leeds", valid_from=NOW.date(), applied_from=0))
+        session.add(
+            ConsortiumMember(consortium_id="south", organisation_id="leeds", valid_from=NOW.date(), applied_from=0)
+        )
         assert session.get(Consortium, "south") is not None
     put(exchange, listing_row("both", audiences=["north", "south"]))
 
@@ -196,7 +216,9 @@ def test_an_unchanged_list_is_304_and_a_changed_one_is_not(exchange: Reading, fo
     assert first.headers["vary"] == "Authorization, Accept, Accept-Encoding"
 
 
-def test_etags_differ_by_audience_form_filter_and_encoding_and_are_shared_by_those_who_see_the_same(exchange: Reading) -> None:
+def test_etags_differ_by_audience_form_filter_and_encoding_and_are_shared_by_those_who_see_the_same(
+    exchange: Reading,
+) -> None:
     put(exchange, listing_row("a", audiences=["north", "south"]))
 
     def tag(who: str, path: str = "/v1/listings", **headers: str) -> str:
@@ -231,8 +253,15 @@ def test_compressed_forms_hold_the_same(exchange: Reading) -> None:
     leeds = exchange.reader("leeds")
     plain = leeds.get("/v1/listings").content
 
-    for encoding, unpack in (("gzip", gzip.decompress), ("zstd", lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body))):
-        request = exchange.client.build_request("GET", "/v1/listings", headers={"Authorization": leeds._headers["Authorization"], "Accept-Encoding": encoding})
+    for encoding, unpack in (
+        ("gzip", gzip.decompress),
+        ("zstd", lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body)),
+    ):
+        request = exchange.client.build_request(
+            "GET",
+            "/v1/listings",
+            headers={"Authorization": leeds._headers["Authorization"], "Accept-Encoding": encoding},
+        )
         answer = exchange.client.send(request, stream=True)
         raw = b"".join(answer.iter_raw())
         assert answer.headers["content-encoding"] == encoding
@@ -258,7 +287,11 @@ def test_the_form_is_chosen_by_accept(exchange: Reading) -> None:
 
 
 def test_a_row_past_its_changes_at_is_never_served_as_available(exchange: Reading, clock: MovableClock) -> None:
-    put(exchange, listing_row("a", changes_at=NOW + timedelta(hours=1)), listing_row("b", changes_at=NOW + timedelta(hours=2)))
+    put(
+        exchange,
+        listing_row("a", changes_at=NOW + timedelta(hours=1)),
+        listing_row("b", changes_at=NOW + timedelta(hours=2)),
+    )
     leeds = exchange.reader("leeds")
     before = leeds.get("/v1/listings")
     assert before.json()["totals"] == {"available": 2, "unknown": 0, "hidden": 0}
@@ -268,7 +301,11 @@ def test_a_row_past_its_changes_at_is_never_served_as_available(exchange: Readin
 
     assert after.status_code == 200
     (late,) = [item for item in after.json()["items"] if item["id"] == "a"]
-    assert (late["availability"], late["availabilityReason"], late["freshness"]) == ("unknown", "being-checked", "unknown")
+    assert (late["availability"], late["availabilityReason"], late["freshness"]) == (
+        "unknown",
+        "being-checked",
+        "unknown",
+    )
     assert [item["id"] for item in after.json()["items"]] == ["b", "a"]
     assert after.json()["totals"] == {"available": 1, "unknown": 1, "hidden": 0}
     assert leeds.ids("/v1/listings?availability=available") == ["b"]
@@ -305,7 +342,12 @@ def walk(exchange: Reading, path: str, between: Any = lambda page: None) -> list
 @pytest.mark.parametrize("sort", ["default", "price", "newest"])
 def test_pages_are_complete_and_repeat_nothing(exchange: Reading, sort: str) -> None:
     rows = [
-        listing_row(f"id-{number:02}", response=["today", None][number % 2], rates=[rate(400_000 + number % 3)], asOf=(NOW - timedelta(minutes=number % 4)).isoformat())
+        listing_row(
+            f"id-{number:02}",
+            response=["today", None][number % 2],
+            rates=[rate(400_000 + number % 3)],
+            asOf=(NOW - timedelta(minutes=number % 4)).isoformat(),
+        )
         for number in range(23)
     ]
     put(exchange, *rows)
@@ -325,7 +367,12 @@ def test_nothing_that_stood_all_the_time_is_missed_while_rows_move(exchange: Rea
     def disturb(page: int) -> None:
         clock.move(minutes=1)
         if page < 4:  # a row from the end is attested, and jumps ahead of the cursor; another goes, another comes
-            put(exchange, row(19 - page, page + 1), listing_row(f"new-{page}"), gone=(row(10 + page, 0),) if page == 0 else ())
+            put(
+                exchange,
+                row(19 - page, page + 1),
+                listing_row(f"new-{page}"),
+                gone=(row(10 + page, 0),) if page == 0 else (),
+            )
 
     found = walk(exchange, "/v1/listings?limit=4", disturb)
 
@@ -340,7 +387,13 @@ def test_a_cursor_that_is_not_ours_is_refused_with_advice(exchange: Reading) -> 
     leeds = exchange.reader("leeds")
     url = leeds.get("/v1/listings?limit=1").json()["next"]
 
-    for path in ("/v1/listings?cursor=abc", "/v1/listings?cursor=W10", "/v1/listings?limit=0", "/v1/listings?limit=2001", f"{url}&sort=price"):
+    for path in (
+        "/v1/listings?cursor=abc",
+        "/v1/listings?cursor=W10",
+        "/v1/listings?limit=0",
+        "/v1/listings?limit=2001",
+        f"{url}&sort=price",
+    ):
         answer = leeds.get(path)
         assert answer.status_code == 400, path
         assert answer.json()["detail"].startswith("The parameter `")
@@ -363,7 +416,12 @@ def test_the_list_says_where_it_stands(exchange: Reading) -> None:
 
     document = exchange.reader("leeds").get("/v1/listings").json()
 
-    assert (document["standard"], document["version"], document["position"], document["epoch"]) == ("placefeed", "1.0", 1, 1)
+    assert (document["standard"], document["version"], document["position"], document["epoch"]) == (
+        "placefeed",
+        "1.0",
+        1,
+        1,
+    )
     assert document["lastUpdated"] == "2026-07-01T14:00:00Z"
     assert "next" not in document
 
@@ -374,7 +432,9 @@ def test_what_is_served_keeps_the_published_schema(exchange: Reading, path: str)
     document = exchange.reader("leeds").get(path).json()
     schema = files.schema("list" if "items" in document else "listing")
 
-    Draft202012Validator(schema, registry=files.registry(), format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
+    Draft202012Validator(
+        schema, registry=files.registry(), format_checker=Draft202012Validator.FORMAT_CHECKER
+    ).validate(document)
 
 
 # -- one listing ---------------------------------------------------------------------------------------------------------
@@ -383,20 +443,48 @@ def test_what_is_served_keeps_the_published_schema(exchange: Reading, path: str)
 def test_one_listing_has_lines_and_history_and_la_only_changes_for_las_alone(exchange: Reading) -> None:
     put(exchange, listing_row("a", rates=[rate(500_000, lines=[{"code": "care-staff", "pence": 500_000}])]))
     with exchange.database.write() as session:
-        session.add(RegisterSetting(urn="SC000001", as_at=NOW.date(), last_seen=NOW.date(), provision_type="children-home"))
-        for number, restricted in ((1, False), (2, True)):
-            session.add(RegisterFile(id=number, sha256=str(number), kind="la-list", as_at=NOW.date(), restricted=restricted, imported_at=NOW))
-            session.flush()
-            session.add(RegisterHistory(urn="SC000001", as_at=NOW.date(), file_id=number, what="changed", changed={"places": [number, number + 1]}))
         session.add(
-            RegisterInspection(urn="SC000001", framework="sccif-2017", kind="full", inspected_on=NOW.date(), judgements={"overall": "good"}, as_at=NOW.date())
+            RegisterSetting(urn="SC000001", as_at=NOW.date(), last_seen=NOW.date(), provision_type="children-home")
+        )
+        for number, restricted in ((1, False), (2, True)):
+            session.add(
+                RegisterFile(
+                    id=number,
+                    sha256=str(number),
+                    kind="la-list",
+                    as_at=NOW.date(),
+                    restricted=restricted,
+                    imported_at=NOW,
+                )
+            )
+            session.flush()
+            session.add(
+                RegisterHistory(
+                    urn="SC000001",
+                    as_at=NOW.date(),
+                    file_id=number,
+                    what="changed",
+                    changed={"places": [number, number + 1]},
+                )
+            )
+        session.add(
+            RegisterInspection(
+                urn="SC000001",
+                framework="sccif-2017",
+                kind="full",
+                inspected_on=NOW.date(),
+                judgements={"overall": "good"},
+                as_at=NOW.date(),
+            )
         )
 
     seen = exchange.reader("leeds").get("/v1/listings/a").json()
     operators = exchange.reader("operator", "operator").get("/v1/listings/a").json()
 
     assert seen["rates"][0]["lines"] == [{"code": "care-staff", "pence": 500_000}]
-    assert seen["ofsted"]["history"][0]["judgements"] == [{"framework": "sccif-2017", "aspect": "overall", "code": "good"}]
+    assert seen["ofsted"]["history"][0]["judgements"] == [
+        {"framework": "sccif-2017", "aspect": "overall", "code": "good"}
+    ]
     assert len(seen["ofsted"]["registerChanges"]) == 2
     assert [change["changed"] for change in operators["ofsted"]["registerChanges"]] == [{"places": [1, 2]}]
 
@@ -422,7 +510,10 @@ def test_reads_are_audited(exchange: Reading) -> None:
     exchange.exchange.reads.flush()
 
     with exchange.database.read() as session:
-        rows = {(row.action, row.subject): row.times for row in session.scalars(sa.select(Audit).where(Audit.organisation_id == "leeds"))}
+        rows = {
+            (row.action, row.subject): row.times
+            for row in session.scalars(sa.select(Audit).where(Audit.organisation_id == "leeds"))
+        }
     assert rows == {("list.read", "json age=12"): 3, ("list.read", "json q"): 1, ("listing.read", "a"): 1}
 
 

@@ -29,14 +29,30 @@ def say(desk: Desk, as_of: datetime, urn: str = "SC000001", **values: Any) -> st
     stated = part_document("capacity", "", as_of=as_of, document=document)
     with desk.database.write() as session:
         source = session.get_one(Source, desk.source_id)
-        return observe(session, source=source, records=[CheckedRecord(urn, [stated])], received_at=desk.now, submission_id=None, bulk=False).records[0]
+        return observe(
+            session,
+            source=source,
+            records=[CheckedRecord(urn, [stated])],
+            received_at=desk.now,
+            submission_id=None,
+            bulk=False,
+        ).records[0]
 
 
 def take_back(desk: Desk, at: datetime, *, inclusive: bool = True) -> int:
     with desk.database.write() as session:
         source = session.get_one(Source, desk.source_id)
         keys = [("SC000001", "capacity", "")]
-        return withdraw(session, source=source, keys=keys, at=at, inclusive=inclusive, received_at=desk.now, submission_id=None, bulk=False).withdrawn
+        return withdraw(
+            session,
+            source=source,
+            keys=keys,
+            at=at,
+            inclusive=inclusive,
+            received_at=desk.now,
+            submission_id=None,
+            bulk=False,
+        ).withdrawn
 
 
 def stands(desk: Desk) -> Standing:
@@ -119,7 +135,9 @@ def test_two_different_words_for_one_moment_in_one_feed_leave_the_first(desk: De
         with desk.database.write() as session:
             source = session.get_one(Source, desk.source_id)
             records = [CheckedRecord("SC000001", [each]) for each in stated]
-            outcomes = observe(session, source=source, records=records, received_at=desk.now, submission_id=None, bulk=False)
+            outcomes = observe(
+                session, source=source, records=records, received_at=desk.now, submission_id=None, bulk=False
+            )
 
         assert outcomes.records[1] == "unchanged"
         assert [(each.part, each.outcome) for each in outcomes.parts] == [("capacity", "rejected")]

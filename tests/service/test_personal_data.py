@@ -73,7 +73,12 @@ def full(now: datetime) -> dict[str, Any]:
             "provider": {"identifiers": [{"scheme": "GB-COH", "id": "00000001"}], "name": "Example Homes Ltd"},
             "localAuthority": "E08000035",
             "services": [{"kind": "therapy", "title": "Weekly therapy"}],
-            "referralContact": {"role": "referrals-team", "telephone": "0121 496 0001", "email": "referrals@homes.example", "hours": "9 to 5"},
+            "referralContact": {
+                "role": "referrals-team",
+                "telephone": "0121 496 0001",
+                "email": "referrals@homes.example",
+                "hours": "9 to 5",
+            },
             "units": [{"id": "u1", "kind": "building"}],
             "website": "https://homes.example",
             "extensions": {"https://homes.example/ext": {"a": ["b", {"c": "d"}]}},
@@ -107,8 +112,14 @@ def planted(value: Any, path: tuple[Any, ...], what: str) -> Any:
     if rest == [None]:
         return {(f"{name} {what}" if name == head else name): item for name, item in value.items()}
     if isinstance(value, list):
-        return [planted(item, tuple(rest), what) if rest and number == head else what if number == head else item for number, item in enumerate(value)]
-    return {name: (planted(item, tuple(rest), what) if rest else what) if name == head else item for name, item in value.items()}
+        return [
+            planted(item, tuple(rest), what) if rest and number == head else what if number == head else item
+            for number, item in enumerate(value)
+        ]
+    return {
+        name: (planted(item, tuple(rest), what) if rest else what) if name == head else item
+        for name, item in value.items()
+    }
 
 
 def test_the_standards_own_record_is_clean(desk: Desk) -> None:
@@ -128,7 +139,10 @@ def test_in_every_field_of_a_feed(desk: Desk, what: str, form: str) -> None:
     if form == "large":
         taken = desk.send_large(document)
     else:
-        taken = desk.send(lines(document) if form == "ndjson" else document, content_type=media.NDJSON if form == "ndjson" else media.JSON)
+        taken = desk.send(
+            lines(document) if form == "ndjson" else document,
+            content_type=media.NDJSON if form == "ndjson" else media.JSON,
+        )
 
     assert len(places) > 80
     assert taken.report["counts"]["accepted"] == 3
@@ -152,7 +166,16 @@ def test_in_a_header_a_withdrawal_a_file_name_and_a_key(desk: Desk, what: str) -
         {**header, "ttl": what},
     ):
         assert desk.send(document).status == 422
-    assert desk.send(feed([], desk.now, withdrawn=[{"urn": "SC000002", "part": "vacancy", "id": what}, {"urn": what, "part": "vacancy"}])).report["counts"]["rejected"] == 2
+    assert (
+        desk.send(
+            feed(
+                [],
+                desk.now,
+                withdrawn=[{"urn": "SC000002", "part": "vacancy", "id": what}, {"urn": what, "part": "vacancy"}],
+            )
+        ).report["counts"]["rejected"]
+        == 2
+    )
     assert desk.send(feed(good, desk.now), name=f"{what}.json", idempotency_key=what).status == 201
 
 
@@ -196,11 +219,16 @@ def as_xlsx(rows: list[list[str]]) -> bytes:
 def as_ods(rows: list[list[str]]) -> bytes:
     cells = "".join(
         "<table:table-row>"
-        + "".join(f'<table:table-cell office:value-type="string"><text:p>{escape(cell)}</text:p></table:table-cell>' for cell in row)
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{escape(cell)}</text:p></table:table-cell>'
+            for cell in row
+        )
         + "</table:table-row>"
         for row in rows
     )
-    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
     content = f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {names} office:version="1.2"><office:body><office:spreadsheet><table:table table:name="Vacancies">{cells}</table:table></office:spreadsheet></office:body></office:document-content>'
     manifest = '<?xml version="1.0" encoding="UTF-8"?><manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0" manifest:version="1.2"><manifest:file-entry manifest:full-path="/" manifest:media-type="application/vnd.oasis.opendocument.spreadsheet"/><manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>'
     out = io.BytesIO()
@@ -246,9 +274,18 @@ def test_in_a_watched_folder(desk: Desk, tmp_path: Path, monkeypatch: pytest.Mon
     folder.mkdir()
     with desk.database.write() as session:
         sources.create_source(
-            session, "example-homes", name="Folder", transport="folder", source_id="folder", address=str(folder), secret=b"s" * 40, now=desk.now
+            session,
+            "example-homes",
+            name="Folder",
+            transport="folder",
+            source_id="folder",
+            address=str(folder),
+            secret=b"s" * 40,
+            now=desk.now,
         )
-    monkeypatch.setattr("placefeed.service.intake.sources.open_source", lambda _name, address, **_: WatchedFolder(address, settle=0))
+    monkeypatch.setattr(
+        "placefeed.service.intake.sources.open_source", lambda _name, address, **_: WatchedFolder(address, settle=0)
+    )
     desk.settings.small_body = 4000
     others = [[urn, *ROW[1:]] for urn in urns(150, first=2)]
     (folder / "small.csv").write_bytes(as_csv([SHEET, [*ROW[:6], NHS, ""]]))

@@ -71,7 +71,11 @@ def takes(query: dict[str, str | list[str]], view: View = MEMBER, **about: Any) 
         ({"weeklyAtMostPence": "499999"}, {}, False),
         ({"weeklyAtMostPence": "500000"}, {"rates": [rate(None)]}, False),
         ({"contractType": "block"}, {"rates": [rate(contract="block")]}, True),
-        ({"contractType": "block", "weeklyAtMostPence": "450000"}, {"rates": [rate(contract="block"), rate(400_000)]}, False),
+        (
+            {"contractType": "block", "weeklyAtMostPence": "450000"},
+            {"rates": [rate(contract="block"), rate(400_000)]},
+            False,
+        ),
         ({"package": "with-therapy"}, {"rates": [rate(package="with-therapy")]}, True),
         ({"freshness": "fresh"}, {}, True),
         ({"availability": "unknown"}, {}, False),
@@ -182,7 +186,12 @@ def test_every_parameter_is_in_the_readme() -> None:
 
 # -- the index and the meaning agree -----------------------------------------------------------------------------------
 
-GRADES = [["sccif-2017", "overall", "good"], ["sccif-2017", "overall", "inadequate"], ["sccif-2017", "education", "good"], ["ciw", "overall", "good"]]
+GRADES = [
+    ["sccif-2017", "overall", "good"],
+    ["sccif-2017", "overall", "inadequate"],
+    ["sccif-2017", "education", "good"],
+    ["ciw", "overall", "good"],
+]
 RISKS = ["self-harm", "going-missing", "fire-setting"]
 
 
@@ -248,21 +257,36 @@ views = st.sampled_from(
     [
         OPERATOR_VIEW,
         MEMBER,
-        View(everything=False, audiences=frozenset({"north", "south"}), buyers=frozenset({"placefeed:york", "agreement:1"})),
+        View(
+            everything=False,
+            audiences=frozenset({"north", "south"}),
+            buyers=frozenset({"placefeed:york", "agreement:1"}),
+        ),
         View(everything=False, audiences=frozenset(), buyers=frozenset({"placefeed:leeds"})),
     ]
 )
 
 
 @tried(max_examples=300, deadline=None)
-@given(abouts=st.lists(abouts, max_size=12), query=queries, view=views, sort=st.sampled_from(["default", "price", "newest"]))
-def test_the_index_and_the_meaning_agree(abouts: list[dict[str, Any]], query: dict[str, list[str]], view: View, sort: str) -> None:
+@given(
+    abouts=st.lists(abouts, max_size=12),
+    query=queries,
+    view=views,
+    sort=st.sampled_from(["default", "price", "newest"]),
+)
+def test_the_index_and_the_meaning_agree(
+    abouts: list[dict[str, Any]], query: dict[str, list[str]], view: View, sort: str
+) -> None:
     rows = [as_row(f"id-{number}", **about) for number, about in enumerate(abouts)]
     filter = Filter.parse(query)
 
     selection = state_of(*rows).select(filter, view, NOW, sort=sort)
 
-    expected = {row.id for row in rows if view.sees(row.audiences) and filter.matches(row.facts_at(overdue=row.overdue(NOW)), view)}
+    expected = {
+        row.id
+        for row in rows
+        if view.sees(row.audiences) and filter.matches(row.facts_at(overdue=row.overdue(NOW)), view)
+    }
     assert {row.id for _key, row, _overdue in selection.items} == expected
     assert [key for key, _row, _overdue in selection.items] == sorted(key for key, _row, _overdue in selection.items)
     assert selection.available + selection.unknown == len(expected)
@@ -271,7 +295,9 @@ def test_the_index_and_the_meaning_agree(abouts: list[dict[str, Any]], query: di
 
 @tried(max_examples=100, deadline=None)
 @given(steps=st.lists(st.tuples(st.integers(0, 5), st.none() | abouts), max_size=25))
-def test_rows_that_come_change_and_go_leave_the_index_as_if_made_afresh(steps: list[tuple[int, dict[str, Any] | None]]) -> None:
+def test_rows_that_come_change_and_go_leave_the_index_as_if_made_afresh(
+    steps: list[tuple[int, dict[str, Any] | None]],
+) -> None:
     index, standing = Index(), dict[str, Row]()
     for number, about in steps:
         name = f"id-{number}"
@@ -285,7 +311,12 @@ def test_rows_that_come_change_and_go_leave_the_index_as_if_made_afresh(steps: l
     def facets(blocks: Any) -> dict[Any, int]:
         found: dict[Any, int] = {}
         for block in blocks:
-            for facet, mask in [*block._facets.items(), *block.rates.items(), ("used", block.used), ("restricted", block.restricted)]:
+            for facet, mask in [
+                *block._facets.items(),
+                *block.rates.items(),
+                ("used", block.used),
+                ("restricted", block.restricted),
+            ]:
                 found[facet] = found.get(facet, 0) + mask.bit_count()
         return {facet: count for facet, count in found.items() if count}
 
@@ -308,14 +339,21 @@ def test_readers_of_an_older_state_notice_nothing() -> None:
 
 def test_a_filtered_page_of_england_takes_under_five_milliseconds() -> None:
     rows = [
-        as_row(f"id-{number:05}", urn=f"SC{number:06}", response=["today", None][number % 2], rates=[rate(300_000 + number * 37 % 400_000)])
+        as_row(
+            f"id-{number:05}",
+            urn=f"SC{number:06}",
+            response=["today", None][number % 2],
+            rates=[rate(300_000 + number * 37 % 400_000)],
+        )
         for number in range(5600)
     ]
     state = state_of(*rows)
     state.select(Filter.parse({}), MEMBER, NOW)
     taken = []
     for at_most in range(400_000, 400_020):
-        filter = Filter.parse({"weeklyAtMostPence": [str(at_most)], "age": ["12"], "gender": ["female"], "response": ["today"]})
+        filter = Filter.parse(
+            {"weeklyAtMostPence": [str(at_most)], "age": ["12"], "gender": ["female"], "response": ["today"]}
+        )
         started = time.perf_counter()
         items = state.select(filter, MEMBER, NOW).items[:50]
         b",".join(row.fragment(MEMBER) for _key, row, _overdue in items)

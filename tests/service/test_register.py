@@ -102,7 +102,9 @@ def story(database: Database, urn: str) -> list[tuple[int, str, dict[str, Any]]]
     """A setting's history as (year, what, changed)."""
     with database.read() as session:
         rows = session.exec(
-            select(RegisterHistory).where(RegisterHistory.urn == urn).order_by(col(RegisterHistory.as_at), col(RegisterHistory.id))
+            select(RegisterHistory)
+            .where(RegisterHistory.urn == urn)
+            .order_by(col(RegisterHistory.as_at), col(RegisterHistory.id))
         ).all()
     return [(row.as_at.year, row.what, row.changed) for row in rows]
 
@@ -118,7 +120,12 @@ def touched(database: Database) -> Counter[str]:
 def test_a_file_is_taken_in_and_counted(database: Database) -> None:
     result = take(
         database,
-        ofsted(2025, {"urn": "SC000001"}, {"urn": "SC000002", "places": "3"}, {"urn": "1000001", "kind": "Independent Fostering Agency", "places": ""}),
+        ofsted(
+            2025,
+            {"urn": "SC000001"},
+            {"urn": "SC000002", "places": "3"},
+            {"urn": "1000001", "kind": "Independent Fostering Agency", "places": ""},
+        ),
     )
 
     counts = result.to_dict()
@@ -126,7 +133,13 @@ def test_a_file_is_taken_in_and_counted(database: Database) -> None:
         "rows": 3, "settings": 3, "childrensHomes": 2, "places": 7, "added": 3, "changed": 0, "unchanged": 0, "rejected": 0,
     }  # fmt: skip
     home = setting(database, "SC000001")
-    assert (home.provision_type, home.status, home.places, home.la_code, home.as_at) == ("children-home", "active", 4, "E09000023", date(2025, 3, 31))
+    assert (home.provision_type, home.status, home.places, home.la_code, home.as_at) == (
+        "children-home",
+        "active",
+        4,
+        "E09000023",
+        date(2025, 3, 31),
+    )
     assert home.name is None, "Ofsted withholds it"
     assert home.facts["overall"] == "good"
     assert setting(database, "1000001").places is None
@@ -162,7 +175,17 @@ def test_a_newer_file_replaces_facts_and_keeps_what_they_were(database: Database
 
     result = take(
         database,
-        ofsted(2025, {"urn": "SC000001", "places": "5", "overall": "Inadequate", "event": "10000002", "inspected": "01/02/2025", "published": "01/03/2025"}),
+        ofsted(
+            2025,
+            {
+                "urn": "SC000001",
+                "places": "5",
+                "overall": "Inadequate",
+                "event": "10000002",
+                "inspected": "01/02/2025",
+                "published": "01/03/2025",
+            },
+        ),
     )
 
     assert (result.added, result.changed) == (0, 1)
@@ -177,7 +200,10 @@ def test_a_newer_file_replaces_facts_and_keeps_what_they_were(database: Database
     }
     with database.read() as session:
         kept = session.exec(select(RegisterInspection).order_by(col(RegisterInspection.inspected_on))).all()
-    assert [(each.event, each.judgements["overall"]) for each in kept] == [("10000001", "good"), ("10000002", "inadequate")]
+    assert [(each.event, each.judgements["overall"]) for each in kept] == [
+        ("10000001", "good"),
+        ("10000002", "inadequate"),
+    ]
 
 
 def test_an_older_file_becomes_history_and_never_overwrites(database: Database) -> None:
@@ -319,7 +345,11 @@ def test_a_row_of_an_unknown_type_is_rejected_and_the_rest_kept(database: Databa
 
 
 def test_a_file_needs_a_date_that_is_not_to_come(database: Database) -> None:
-    undated = ofsted(2025, {"urn": "SC000001"}).replace(b"Provider level as at 31 March 2025", b"Provider level").replace(b"2025", b"")
+    undated = (
+        ofsted(2025, {"urn": "SC000001"})
+        .replace(b"Provider level as at 31 March 2025", b"Provider level")
+        .replace(b"2025", b"")
+    )
 
     with pytest.raises(Invalid, match="Give the date"):
         take(database, undated)
@@ -334,7 +364,9 @@ def test_a_file_needs_a_date_that_is_not_to_come(database: Database) -> None:
 
 def test_settings_are_proposed_to_the_provider_that_owns_them(database: Database) -> None:
     with database.write() as session:
-        organisations.create_organisation(session, "example-homes", kind="provider", name="EXAMPLE HOMES LIMITED", now=NOW)
+        organisations.create_organisation(
+            session, "example-homes", kind="provider", name="EXAMPLE HOMES LIMITED", now=NOW
+        )
 
     result = take(database, ofsted(2025, {"urn": "SC000001"}, {"urn": "SC000002", "owner": "Another Co"}))
 
@@ -347,12 +379,27 @@ def test_settings_are_proposed_to_the_provider_that_owns_them(database: Database
 def test_a_certificate_is_kept_and_publishes_again(database: Database) -> None:
     with database.write() as session:
         certificates.record(
-            session, "SC999999", provision_type="children-home", registered_on=date(2026, 6, 1), places=3, la_code="E09000023", caller=OPERATOR, now=NOW
+            session,
+            "SC999999",
+            provision_type="children-home",
+            registered_on=date(2026, 6, 1),
+            places=3,
+            la_code="E09000023",
+            caller=OPERATOR,
+            now=NOW,
         )
     assert touched(database) == {"SC999999": 1}
 
     with database.write() as session:
-        certificates.record(session, "SC999999", provision_type="children-home", registered_on=date(2026, 6, 1), places=4, caller=OPERATOR, now=NOW)
+        certificates.record(
+            session,
+            "SC999999",
+            provision_type="children-home",
+            registered_on=date(2026, 6, 1),
+            places=4,
+            caller=OPERATOR,
+            now=NOW,
+        )
     with database.read() as session:
         kept = session.exec(select(Certificate)).one()
     assert (kept.places, kept.recorded_by) == (4, "exchange")
@@ -366,10 +413,22 @@ def test_a_certificate_is_kept_and_publishes_again(database: Database) -> None:
 def test_a_certificate_with_errors_is_refused(database: Database) -> None:
     with database.write() as session, pytest.raises(Invalid) as refused:
         certificates.record(
-            session, "SC999999", provision_type="lighthouse", registered_on=date(2027, 1, 1), places=0, la_code="E00000000", caller=OPERATOR, now=NOW
+            session,
+            "SC999999",
+            provision_type="lighthouse",
+            registered_on=date(2027, 1, 1),
+            places=0,
+            la_code="E00000000",
+            caller=OPERATOR,
+            now=NOW,
         )
 
-    assert {error["pointer"] for error in refused.value.errors} == {"/provisionType", "/registeredOn", "/places", "/localAuthority"}
+    assert {error["pointer"] for error in refused.value.errors} == {
+        "/provisionType",
+        "/registeredOn",
+        "/places",
+        "/localAuthority",
+    }
 
 
 @pytest.mark.shared
@@ -377,7 +436,9 @@ def test_the_real_files_give_the_known_figures(database: Database, shared_data: 
     folder = shared_data / "ofsted"
 
     first = take(database, (folder / "provider_level_2024.csv").read_bytes(), name="provider_level_2024.csv")
-    second = take(database, (folder / "provider_level_2025.csv").read_bytes(), name="provider_level_2025.csv", complete=True)
+    second = take(
+        database, (folder / "provider_level_2025.csv").read_bytes(), name="provider_level_2025.csv", complete=True
+    )
 
     assert (first.settings, first.added) == (3876, 3876)
     assert (second.settings, second.childrens_homes, second.places) == (5600, 3946, 14275)
@@ -409,5 +470,8 @@ def test_real_files_tell_one_story_in_either_order(database: Database, shared_da
     assert (late.added, late.older) == (183, 3693)
     with database.read() as session:
         counts = Counter(session.exec(select(RegisterHistory.what)))
-        places = sum("places" in changed for changed in session.exec(select(RegisterHistory.changed).where(RegisterHistory.what == "changed")))
+        places = sum(
+            "places" in changed
+            for changed in session.exec(select(RegisterHistory.changed).where(RegisterHistory.what == "changed"))
+        )
     assert (counts["joined"], counts["left"], places) == (5783, 183, 152)

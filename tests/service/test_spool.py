@@ -78,7 +78,9 @@ def test_frames_that_changed_places_are_found(spool: Spool) -> None:
     path = spool.folder / name
     content = path.read_bytes()
     frame = 5 + FRAME + 16
-    path.write_bytes(content[:8] + content[8 + frame : 8 + 2 * frame] + content[8 : 8 + frame] + content[8 + 2 * frame :])
+    path.write_bytes(
+        content[:8] + content[8 + frame : 8 + 2 * frame] + content[8 : 8 + frame] + content[8 + 2 * frame :]
+    )
 
     with pytest.raises(SpoolDamaged), spool.reader(name) as stream:
         stream.read()

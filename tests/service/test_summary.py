@@ -23,7 +23,9 @@ PATH = "/v1/public/summary"
 
 
 def homes(la: str, count: int, *, places: int = 1, **about: Any) -> list[dict[str, Any]]:
-    return [listing_row(f"{la}-{number}", la=la, urn=f"SC{number:06}", places=places, **about) for number in range(count)]
+    return [
+        listing_row(f"{la}-{number}", la=la, urn=f"SC{number:06}", places=places, **about) for number in range(count)
+    ]
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ def exchange(database: Database, settings: Settings, clock: MovableClock) -> Ite
 
 
 def area(document: dict[str, Any], code: str) -> Any:
-    found = [one for region in document["regions"] for one in (region, *region["localAuthorities"]) if one["code"] == code]
+    found = [
+        one for region in document["regions"] for one in (region, *region["localAuthorities"]) if one["code"] == code
+    ]
     return found[0]["places"]
 
 
@@ -99,7 +103,11 @@ def test_every_authority_stands_in_it_so_that_absence_says_nothing() -> None:
 
 
 def test_offers_that_share_places_count_once() -> None:
-    rows = [as_row("solo", places=1, shares=["pair"]), as_row("pair", places=3, shares=["solo"]), as_row("else", urn="SC000002", places=2)]
+    rows = [
+        as_row("solo", places=1, shares=["pair"]),
+        as_row("pair", places=3, shares=["solo"]),
+        as_row("else", urn="SC000002", places=2),
+    ]
 
     assert count_places(rows).places == 5
 
@@ -117,8 +125,15 @@ trees = st.lists(st.lists(st.tuples(places, st.integers(0, 5)), min_size=1, max_
 def tree_of(areas: list[list[tuple[int, int]]]) -> Count:
     whole = Count(None, "All")
     for number, parts in enumerate(areas):
-        region = Count(f"r{number}", "", parts=[Count(f"r{number}-{index}", "", count, homes) for index, (count, homes) in enumerate(parts)])
-        region.places, region.settings = sum(part.places for part in region.parts), sum(part.settings for part in region.parts)
+        region = Count(
+            f"r{number}",
+            "",
+            parts=[Count(f"r{number}-{index}", "", count, homes) for index, (count, homes) in enumerate(parts)],
+        )
+        region.places, region.settings = (
+            sum(part.places for part in region.parts),
+            sum(part.settings for part in region.parts),
+        )
         whole.parts.append(region)
     whole.places, whole.settings = sum(part.places for part in whole.parts), sum(part.settings for part in whole.parts)
     return whole
@@ -144,7 +159,10 @@ def test_no_kept_back_count_is_pinned_and_small_ones_are_kept_back(areas: list[l
 
 
 @tried(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 5)), min_size=1, max_size=3), st.tuples(st.integers(0, 8), st.integers(0, 5)))
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.integers(0, 5)), min_size=1, max_size=3),
+    st.tuples(st.integers(0, 8), st.integers(0, 5)),
+)
 def test_by_trying_every_possibility_too(parts: list[tuple[int, int]], other: tuple[int, int]) -> None:
     tree = tree_of([parts, [other]])
     protect(tree)

@@ -23,15 +23,27 @@ def desk(database: Database, settings: Settings, clock: MovableClock) -> Desk:
     return made
 
 
-def put(desk: Desk, part: Any, document: Any, item: str = "", *, urn: str = URN, if_match: str | None = None) -> updates.Result:
+def put(
+    desk: Desk, part: Any, document: Any, item: str = "", *, urn: str = URN, if_match: str | None = None
+) -> updates.Result:
     with desk.database.write() as session:
         source = session.get_one(Source, desk.source_id)
-        return updates.put(session, source=source, urn=urn, part=part, item=item, document=document, if_match=if_match, now=desk.now)
+        return updates.put(
+            session, source=source, urn=urn, part=part, item=item, document=document, if_match=if_match, now=desk.now
+        )
 
 
 def withdraw(desk: Desk, part: Any, item: str = "", *, if_match: str | None = None) -> updates.Result:
     with desk.database.write() as session:
-        return updates.withdraw(session, source=session.get_one(Source, desk.source_id), urn=URN, part=part, item=item, if_match=if_match, now=desk.now)
+        return updates.withdraw(
+            session,
+            source=session.get_one(Source, desk.source_id),
+            urn=URN,
+            part=part,
+            item=item,
+            if_match=if_match,
+            now=desk.now,
+        )
 
 
 def attest(desk: Desk, **more: Any) -> updates.Result:
@@ -86,7 +98,10 @@ def test_an_older_time_gets_a_conflict_that_says_what_is_known(desk: Desk) -> No
 
 
 def test_a_time_ahead_and_a_wrong_document_are_refused_with_pointers(desk: Desk) -> None:
-    for document, pointer in ((capacity(desk.now + timedelta(minutes=6)), "/asOf"), (capacity(desk.now, occupied="three"), "/occupied")):
+    for document, pointer in (
+        (capacity(desk.now + timedelta(minutes=6)), "/asOf"),
+        (capacity(desk.now, occupied="three"), "/occupied"),
+    ):
         with pytest.raises(Invalid) as refusal:
             put(desk, "capacity", document)
         assert refusal.value.errors[0]["pointer"] == pointer
@@ -117,7 +132,10 @@ def test_the_setting_of_another_cannot_be_written(desk: Desk) -> None:
 
 
 def test_a_childs_data_is_refused_and_kept_nowhere(desk: Desk) -> None:
-    for document, item in ((vacancy(desk.now, notes="For a child born 12/03/2011"), "v1"), (vacancy(desk.now, "943 476 5919"), "943 476 5919")):
+    for document, item in (
+        (vacancy(desk.now, notes="For a child born 12/03/2011"), "v1"),
+        (vacancy(desk.now, "943 476 5919"), "943 476 5919"),
+    ):
         with pytest.raises(Invalid) as refusal:
             put(desk, "vacancy", document, item)
         said = str(refusal.value) + str(refusal.value.errors)

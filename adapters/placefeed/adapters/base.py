@@ -67,6 +67,15 @@ class SourceRecord:
                 return self.place
             probe = probe.rpartition("/")[0]
 
+    def where_in_raw(self, pointer: str) -> Place:
+        """The place of a pointer into `raw`: the cell of a sheet's row, so that a column without a meaning has one too."""
+        steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+        if len(steps) == 3 and steps[1] == "cells" and isinstance(self.raw, list):
+            row = self.raw[int(steps[0])]
+            cell = row["addresses"][list(row["cells"]).index(steps[2])]
+            return Place(sheet=row["sheet"], cell=cell, urn=self.place.urn)
+        return self.place
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

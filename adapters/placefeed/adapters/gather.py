@@ -40,15 +40,17 @@ class Row:
         return document, places
 
     def raw(self) -> dict[str, Any]:
-        """The row as the source has it: sheet, row, and heading -> text of every cell that holds something."""
+        """The row as the source has it: sheet, row, heading -> text of every cell that holds something, and where each stood."""
+        columns = {
+            self.headings.get(column) or address(self.spot.row, column): column
+            for column, cell in enumerate(self.written)
+            if cell is not None
+        }
         return {
             "sheet": self.spot.sheet,
             "row": self.spot.row,
-            "cells": {
-                self.headings.get(column) or address(self.spot.row, column): text(cell)
-                for column, cell in enumerate(self.written)
-                if cell is not None
-            },
+            "cells": {heading: text(self.written[column]) for heading, column in columns.items()},
+            "addresses": [address(self.spot.row, column) for column in columns.values()],
         }
 
 

@@ -57,9 +57,6 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='The three ages above by provision type, e.g. {"independent-fostering-agency": ["P2D", "P7D", "P28D"]}.',
     )
-    clock_tolerance: timedelta = Field(
-        default=timedelta(minutes=5), description="How far ahead of ours a provider's clock may be."
-    )
     keep_changes: timedelta = Field(
         default=timedelta(days=30), description="How long the log's history is kept; an older cursor gets 410."
     )

@@ -14,7 +14,7 @@ from placefeed.service.channels import summary
 from placefeed.service.clock import LONDON, Clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
-from placefeed.service.intake import sources
+from placefeed.service.intake import sources, submit
 from placefeed.service.leader import run_slot
 from placefeed.service.publishing.publisher import publish_all
 from placefeed.service.register.load import load, read_file
@@ -104,6 +104,7 @@ def public_summary(database: Database, settings: Settings, clock: Clock) -> str:
 
 
 def purge(database: Database, settings: Settings, clock: Clock) -> str:
-    """Remove what is past its keeping time (see purge.keepings)."""
+    """Remove what is past its keeping time (see purge.keepings), and uploads that broke off before they were submitted."""
     deleted = keeping.purge(database, settings, now=clock())
-    return ", ".join(f"{count} {what}" for what, count in deleted.items()) or "nothing"
+    deleted["broken uploads"] = submit.sweep_spool(database, settings)
+    return ", ".join(f"{count} {what}" for what, count in deleted.items() if count) or "nothing"

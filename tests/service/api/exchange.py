@@ -62,7 +62,16 @@ def ofsted_list(*rows: tuple[str, str]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(["Children's social care data in England 2026 – Provider level as at 31 March 2026"])
     writer.writerow(
-        ["URN", "Provision type", "Registration date", "Registration status", "Local authority", "Sector", "Places", "Organisation which owns the provider"]
+        [
+            "URN",
+            "Provision type",
+            "Registration date",
+            "Registration status",
+            "Local authority",
+            "Sector",
+            "Places",
+            "Organisation which owns the provider",
+        ]
     )
     for urn, owner in rows:
         writer.writerow([urn, "Children's home", "25/06/2020", "Active", "Lewisham", "Private", "4", owner])
@@ -79,8 +88,17 @@ def feed_of(*urns: str, places: int = 1, as_of: str = "2026-07-01T13:50:00Z", **
         "settings": [
             {
                 "urn": urn,
-                "capacity": {"asOf": as_of, "registered": 4, "occupied": 4 - places, "reserved": 0, "available": places, "acceptingReferrals": True},
-                "vacancies": [{"id": "v1", "asOf": as_of, "places": places, "from": "2026-07-01", "ages": {"from": 11, "to": 16}}],
+                "capacity": {
+                    "asOf": as_of,
+                    "registered": 4,
+                    "occupied": 4 - places,
+                    "reserved": 0,
+                    "available": places,
+                    "acceptingReferrals": True,
+                },
+                "vacancies": [
+                    {"id": "v1", "asOf": as_of, "places": places, "from": "2026-07-01", "ages": {"from": 11, "to": 16}}
+                ],
             }
             for urn in urns
         ],
@@ -95,9 +113,13 @@ def peopled(world: World) -> World:
         organisations.create_organisation(session, "exchange", kind="operator", name="The Exchange", now=now)
         organisations.create_organisation(session, "example-homes", kind="provider", name="Example Homes Ltd", now=now)
         organisations.create_organisation(session, "other-homes", kind="provider", name="Other Homes Ltd", now=now)
-        organisations.create_organisation(session, "lewisham", kind="member", name="Lewisham", la_code="E09000023", now=now)
+        organisations.create_organisation(
+            session, "lewisham", kind="member", name="Lewisham", la_code="E09000023", now=now
+        )
         import_file(
-            session, ofsted_list((OURS, "Example Homes Ltd"), (OURS_TOO, "EXAMPLE HOMES LIMITED"), (THEIRS, "Other Homes Ltd")), now=now
+            session,
+            ofsted_list((OURS, "Example Homes Ltd"), (OURS_TOO, "EXAMPLE HOMES LIMITED"), (THEIRS, "Other Homes Ltd")),
+            now=now,
         )
         organisations.confirm(session, "example-homes", urns=[OURS, OURS_TOO], by="exchange", now=now)
         organisations.confirm(session, "other-homes", urns=[THEIRS], by="exchange", now=now)

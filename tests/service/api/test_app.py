@@ -24,12 +24,21 @@ def test_discovery_names_versions_and_links(bare: World) -> None:
     assert document["standard"] == "placefeed"
     assert document["standardVersions"] == [files.VERSION]
     assert {"version", "lastUpdated", "ttl", "conformsTo"} <= document.keys()
-    assert {link["rel"] for link in document["links"]} >= {"feeds", "listings", "service-desc", "service-doc", "describedby"}
+    assert {link["rel"] for link in document["links"]} >= {
+        "feeds",
+        "listings",
+        "service-desc",
+        "service-doc",
+        "describedby",
+    }
     assert all(link["href"].startswith(BASE) for link in document["links"])
 
 
 def test_every_link_of_discovery_leads_somewhere(world: World) -> None:
-    links = world.call("nobody", "GET", "/v1").json()["links"] + world.call("nobody", "GET", "/v1/feeds.json").json()["feeds"]
+    links = (
+        world.call("nobody", "GET", "/v1").json()["links"]
+        + world.call("nobody", "GET", "/v1/feeds.json").json()["feeds"]
+    )
 
     answers = {}
     for link in links:
@@ -37,7 +46,10 @@ def test_every_link_of_discovery_leads_somewhere(world: World) -> None:
         answers[path] = world.call("operator", "GET", path).status_code
 
     # The first edition is made by the schedule: until then its address says so.
-    assert {path: status for path, status in answers.items() if status != 200} in ({}, {"/v1/editions/latest/manifest.json": 404})
+    assert {path: status for path, status in answers.items() if status != 200} in (
+        {},
+        {"/v1/editions/latest/manifest.json": 404},
+    )
 
 
 def test_feeds_lists_the_summary_only_where_it_is_switched_on(make_app: Callable[..., World]) -> None:
@@ -48,7 +60,14 @@ def test_feeds_lists_the_summary_only_where_it_is_switched_on(make_app: Callable
 
 
 def test_the_standard_is_served(bare: World) -> None:
-    for path in ("1.0/feed.schema.json", "1.0/feed", "codelists/needs.csv", "rules.csv", "vacancy.html", "reference.css"):
+    for path in (
+        "1.0/feed.schema.json",
+        "1.0/feed",
+        "codelists/needs.csv",
+        "rules.csv",
+        "vacancy.html",
+        "reference.css",
+    ):
         answer = bare.call("nobody", "GET", f"/schema/{path}")
 
         assert answer.status_code == 200
@@ -58,11 +77,20 @@ def test_the_standard_is_served(bare: World) -> None:
 
 def test_schemas_are_served_byte_for_byte(bare: World) -> None:
     for name in files.DOCUMENTS:
-        assert bare.call("nobody", "GET", f"/schema/1.0/{name}").content == files.find(files.VERSION, f"{name}.schema.json").read_bytes()
+        assert (
+            bare.call("nobody", "GET", f"/schema/1.0/{name}").content
+            == files.find(files.VERSION, f"{name}.schema.json").read_bytes()
+        )
 
 
 def test_nothing_else_is_served_as_the_standard(bare: World) -> None:
-    for path in ("python/placefeed/schema/files.py", "..%2f..%2fpyproject.toml", "%2e%2e/pyproject.toml", "nothing", ""):
+    for path in (
+        "python/placefeed/schema/files.py",
+        "..%2f..%2fpyproject.toml",
+        "%2e%2e/pyproject.toml",
+        "nothing",
+        "",
+    ):
         assert bare.call("nobody", "GET", f"/schema/{path}").status_code == 404
 
 
@@ -102,7 +130,12 @@ def test_metrics_count_routes_and_look_at_the_log(bare: World) -> None:
     assert 'placefeed_requests_total{method="GET",route="/v1",status="200"} 1.0' in text
     assert 'route="(none)",status="404"' in text
     assert "/no/such/place" not in text, "addresses may hold anything"
-    for name in ("placefeed_position", "placefeed_pending", "placefeed_due_oldest_seconds", "placefeed_submissions_working"):
+    for name in (
+        "placefeed_position",
+        "placefeed_pending",
+        "placefeed_due_oldest_seconds",
+        "placefeed_submissions_working",
+    ):
         assert f"\n{name}" in text
 
 
@@ -126,7 +159,12 @@ def test_every_answer_has_security_headers(bare: World) -> None:
 
 def test_https_is_insisted_upon_where_the_exchange_has_it(make_app: Callable[..., World]) -> None:
     assert "strict-transport-security" not in make_app().call("nobody", "GET", "/v1").headers
-    assert "max-age" in make_app(base_url="https://exchange.example").call("nobody", "GET", "/v1").headers["strict-transport-security"]
+    assert (
+        "max-age"
+        in make_app(base_url="https://exchange.example")
+        .call("nobody", "GET", "/v1")
+        .headers["strict-transport-security"]
+    )
 
 
 def test_a_request_id_goes_in_and_out(bare: World) -> None:
@@ -166,7 +204,10 @@ def test_a_bucket_fills_again() -> None:
 def test_guesses_of_keys_are_slowed_down(make_app: Callable[..., World]) -> None:
     world = make_app(rate_per_minute=3)
 
-    statuses = [world.call("x", "GET", "/v1/settings", headers={"Authorization": f"Bearer pf_{n}_x"}).status_code for n in range(5)]
+    statuses = [
+        world.call("x", "GET", "/v1/settings", headers={"Authorization": f"Bearer pf_{n}_x"}).status_code
+        for n in range(5)
+    ]
 
     assert statuses == [401, 401, 401, 429, 429]
 

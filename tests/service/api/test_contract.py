@@ -55,7 +55,13 @@ def test_every_answer_is_as_documented(served: tuple[str, dict[str, str]], role:
 
 
 def _try(operation: Any, authorization: str, base: str, wrong: Counter[tuple[str, str, int]]) -> None:
-    @hypothesis.settings(max_examples=4, database=None, deadline=None, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.settings(
+        max_examples=4,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
     @hypothesis.given(case=operation.as_strategy())
     def check(case: Any) -> None:
         case.headers = {**(case.headers or {}), "Authorization": authorization}

@@ -28,7 +28,9 @@ def document(bare: World) -> dict[str, Any]:
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    return [(path, method, item[method]) for path, item in document["paths"].items() for method in METHODS if method in item]
+    return [
+        (path, method, item[method]) for path, item in document["paths"].items() for method in METHODS if method in item
+    ]
 
 
 def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:

@@ -51,8 +51,16 @@ def test_no_key_and_a_wrong_key(world: World) -> None:
     without = world.call("nobody", "GET", "/v1/settings")
     check(without, 401, "not-authenticated")
     assert without.headers["www-authenticate"].startswith("Bearer")
-    check(world.call("nobody", "GET", "/v1/settings", headers={"Authorization": f"Bearer {SECRET}"}), 401, "not-authenticated")
-    check(world.call("nobody", "GET", "/v1/settings", headers={"Authorization": f"Basic {SECRET}"}), 401, "not-authenticated")
+    check(
+        world.call("nobody", "GET", "/v1/settings", headers={"Authorization": f"Bearer {SECRET}"}),
+        401,
+        "not-authenticated",
+    )
+    check(
+        world.call("nobody", "GET", "/v1/settings", headers={"Authorization": f"Basic {SECRET}"}),
+        401,
+        "not-authenticated",
+    )
 
 
 def test_another_role(world: World) -> None:
@@ -61,7 +69,14 @@ def test_another_role(world: World) -> None:
 
 def test_bodies_that_are_wrong_are_pointed_at(world: World) -> None:
     document = check(
-        world.call("operator", "POST", "/v1/organisations", json={"id": 7, "kind": "provider", "nmae": SECRET, "simulated": "yes"}), 422, "invalid"
+        world.call(
+            "operator",
+            "POST",
+            "/v1/organisations",
+            json={"id": 7, "kind": "provider", "nmae": SECRET, "simulated": "yes"},
+        ),
+        422,
+        "invalid",
     )
 
     assert {error["pointer"] for error in document["errors"]} == {"/id", "/name", "/nmae", "/simulated"}
@@ -69,14 +84,25 @@ def test_bodies_that_are_wrong_are_pointed_at(world: World) -> None:
 
 def test_a_body_that_is_no_json(world: World) -> None:
     for body in (b"{" + SECRET.encode(), b"\xff\xfe", b"[1,2", b""):
-        answer = world.call("operator", "POST", "/v1/organisations", content=body, headers={"Content-Type": "application/json"})
+        answer = world.call(
+            "operator", "POST", "/v1/organisations", content=body, headers={"Content-Type": "application/json"}
+        )
 
         assert answer.status_code in (400, 422)
         check(answer, answer.status_code, "bad-request" if answer.status_code == 400 else "invalid")
 
 
 def test_parameters_that_are_wrong_are_named(world: World) -> None:
-    for query in ("limit=0", "limit=1.5", "limit=yes", "limit=5000", "since=2026-07-01", "since=0", "after=-1", f"since={SECRET}"):
+    for query in (
+        "limit=0",
+        "limit=1.5",
+        "limit=yes",
+        "limit=5000",
+        "since=2026-07-01",
+        "since=0",
+        "after=-1",
+        f"since={SECRET}",
+    ):
         document = check(world.call("operator", "GET", f"/v1/audit?{query}"), 400, "bad-request")
 
         assert document["errors"][0]["parameter"] == query.partition("=")[0]
@@ -84,7 +110,9 @@ def test_parameters_that_are_wrong_are_named(world: World) -> None:
 
 def test_a_day_is_a_day(world: World) -> None:
     for value in ("0", 0, "2026-07-01T00:00:00", "1.0", "true", True, "20260701", "2026-02-30"):
-        answer = world.call("operator", "POST", "/v1/consortia/south/members", json={"organisation": "lewisham", "from": value})
+        answer = world.call(
+            "operator", "POST", "/v1/consortia/south/members", json={"organisation": "lewisham", "from": value}
+        )
 
         assert [error["pointer"] for error in check(answer, 422, "invalid")["errors"]] == ["/from"]
 
@@ -92,18 +120,24 @@ def test_a_day_is_a_day(world: World) -> None:
 def test_a_body_over_the_limit_is_refused_before_it_is_read(world: World) -> None:
     large = b'{"name": "' + SECRET.encode() * 20_000 + b'"}'
 
-    told = world.call("operator", "POST", "/v1/organisations", content=large, headers={"Content-Type": "application/json"})
+    told = world.call(
+        "operator", "POST", "/v1/organisations", content=large, headers={"Content-Type": "application/json"}
+    )
     check(told, 413, "too-large")
 
     def pieces() -> Any:
         for start in range(0, len(large), 65536):
             yield large[start : start + 65536]
 
-    streamed = world.call("operator", "POST", "/v1/organisations", content=pieces(), headers={"Content-Type": "application/json"})
+    streamed = world.call(
+        "operator", "POST", "/v1/organisations", content=pieces(), headers={"Content-Type": "application/json"}
+    )
     check(streamed, 413, "too-large")
 
 
-def test_an_unexpected_error_tells_nothing(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_error_tells_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(*_args: Any, **_options: Any) -> None:
         raise RuntimeError(SECRET)
 
@@ -117,7 +151,9 @@ def test_an_unexpected_error_tells_nothing(world: World, monkeypatch: pytest.Mon
     assert "RuntimeError" in logged.out + logged.err
 
 
-def test_a_database_that_is_away_is_worth_another_try(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_database_that_is_away_is_worth_another_try(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(*_args: Any, **_options: Any) -> None:
         raise OperationalError(f"SELECT {SECRET}", {}, Exception(SECRET))
 

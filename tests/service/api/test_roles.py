@@ -16,9 +16,21 @@ from placefeed.service.tables import Alert, Listing, RegisterFile
 
 ROLES = ("provider", "rival", "member", "operator", "nobody")
 
-CAPACITY = {"asOf": "2026-07-01T13:59:00Z", "registered": 4, "occupied": 3, "reserved": 0, "available": 1, "acceptingReferrals": True}
+CAPACITY = {
+    "asOf": "2026-07-01T13:59:00Z",
+    "registered": 4,
+    "occupied": 3,
+    "reserved": 0,
+    "available": 1,
+    "acceptingReferrals": True,
+}
 VACANCY = {"asOf": "2026-07-01T13:59:00Z", "places": 1, "from": "2026-07-01", "ages": {"from": 11, "to": 16}}
-RATE = {"asOf": "2026-07-01T13:59:00Z", "price": {"pence": 512500, "per": "week"}, "validFrom": "2026-04-01", "offeredTo": "any"}
+RATE = {
+    "asOf": "2026-07-01T13:59:00Z",
+    "price": {"pence": 512500, "per": "week"},
+    "validFrom": "2026-04-01",
+    "offeredTo": "any",
+}
 CERTIFICATE = {"provisionType": "children-home", "registeredOn": "2026-06-20"}
 TIME = {"from": "2026-08-01"}
 FEED = orjson.dumps(feed_of(OURS))
@@ -115,7 +127,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", f"{T}/vacancies/{{item}}"): {"json": VACANCY},
     ("PUT", f"{T}/rates/{{item}}"): {"json": RATE},
     ("PUT", f"{T}/certificate"): {"json": CERTIFICATE},
-    ("POST", "/v1/register/imports"): {"content": ofsted_list(("SC000009", "X")), "headers": {"Content-Type": "text/csv"}},
+    ("POST", "/v1/register/imports"): {
+        "content": ofsted_list(("SC000009", "X")),
+        "headers": {"Content-Type": "text/csv"},
+    },
     ("POST", "/v1/organisations"): {"json": {"id": "new", "kind": "vendor", "name": "New"}},
     ("PATCH", "/v1/organisations/{organisation_id}"): {"json": {"name": "Renamed"}},
     ("POST", "/v1/consortia"): {"json": {"id": "new", "name": "New"}},
@@ -204,7 +219,9 @@ def test_every_route_is_in_the_table(bare: World) -> None:
 
 def test_every_route_has_one_decision_with_a_scope_that_its_roles_can_have(bare: World) -> None:
     decisions: dict[str, list[Allow]] = {
-        f"{sorted(route.methods or ())} {route.path}": decision(route) for route in bare.app.routes if isinstance(route, APIRoute)
+        f"{sorted(route.methods or ())} {route.path}": decision(route)
+        for route in bare.app.routes
+        if isinstance(route, APIRoute)
     }
     decisions |= {module.__name__: [module.ALLOWED] for module in PLAIN}
 
@@ -221,7 +238,9 @@ def test_every_route_has_one_decision_with_a_scope_that_its_roles_can_have(bare:
 def test_a_key_that_may_only_read_changes_nothing(filled: tuple[World, dict[str, str]]) -> None:
     world, values = filled
     for organisation, role in (("example-homes", "provider"), ("exchange", "operator")):
-        made = world.call("operator", "POST", "/v1/keys", json={"organisation": organisation, "role": role, "scopes": ["read"]})
+        made = world.call(
+            "operator", "POST", "/v1/keys", json={"organisation": organisation, "role": role, "scopes": ["read"]}
+        )
         world.keys[f"reading {role}"] = made.json()["key"]
 
     for method, template in (route for route in KEYED if route[0] != "GET"):
@@ -229,4 +248,8 @@ def test_a_key_that_may_only_read_changes_nothing(filled: tuple[World, dict[str,
         for placeholder, value in values.items():
             path = path.replace(placeholder, value)
         for role in ("reading provider", "reading operator"):
-            assert world.call(role, method, path, **BODIES.get((method, template), {})).status_code == 403, (role, method, template)
+            assert world.call(role, method, path, **BODIES.get((method, template), {})).status_code == 403, (
+                role,
+                method,
+                template,
+            )

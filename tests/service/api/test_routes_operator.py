@@ -17,7 +17,12 @@ CSV = {"Content-Type": "text/csv"}
 
 
 def test_an_organisation_is_added_read_and_changed(world: World) -> None:
-    body = {"id": "vendor-one", "kind": "vendor", "name": "Vendor One", "identifiers": [{"scheme": "GB-COH", "id": "00000009"}]}
+    body = {
+        "id": "vendor-one",
+        "kind": "vendor",
+        "name": "Vendor One",
+        "identifiers": [{"scheme": "GB-COH", "id": "00000009"}],
+    }
 
     made = world.call("operator", "POST", "/v1/organisations", json=body)
 
@@ -48,22 +53,41 @@ def test_a_consortium_decides_who_sees_what(world: World) -> None:
     world.push("provider", feed_of(OURS))
     world.publish()
     assert world.call("operator", "POST", "/v1/consortia", json={"id": "north", "name": "North"}).status_code == 201
-    world.call("operator", "POST", "/v1/organisations", json={"id": "kent", "kind": "member", "name": "Kent", "localAuthority": "E10000016"})
+    world.call(
+        "operator",
+        "POST",
+        "/v1/organisations",
+        json={"id": "kent", "kind": "member", "name": "Kent", "localAuthority": "E10000016"},
+    )
     key = world.call("operator", "POST", "/v1/keys", json={"organisation": "kent", "role": "member"}).json()["key"]
     world.keys["kent"] = key
-    member = world.call("operator", "POST", "/v1/consortia/north/members", json={"organisation": "kent", "from": "2026-07-01"})
+    member = world.call(
+        "operator", "POST", "/v1/consortia/north/members", json={"organisation": "kent", "from": "2026-07-01"}
+    )
     assert member.status_code == 201
     world.publish()
     assert world.call("kent", "GET", "/v1/listings").json()["items"] == []
 
-    taken = world.call("operator", "POST", "/v1/consortia/north/providers", json={"organisation": "example-homes", "from": "2026-07-01", "until": "2026-12-31"})
+    taken = world.call(
+        "operator",
+        "POST",
+        "/v1/consortia/north/providers",
+        json={"organisation": "example-homes", "from": "2026-07-01", "until": "2026-12-31"},
+    )
     world.publish()
 
     assert [item["urn"] for item in world.call("kent", "GET", "/v1/listings").json()["items"]] == [OURS]
     detail = world.call("operator", "GET", "/v1/consortia/north").json()
     assert [each["organisation"] for each in detail["members"]] == ["kent"]
-    assert detail["providers"][0] == {"id": taken.json()["id"], "organisation": "example-homes", "from": "2026-07-01", "until": "2026-12-31"}
-    ended = world.call("operator", "PATCH", f"/v1/consortia/north/members/{member.json()['id']}", json={"until": "2026-06-30"})
+    assert detail["providers"][0] == {
+        "id": taken.json()["id"],
+        "organisation": "example-homes",
+        "from": "2026-07-01",
+        "until": "2026-12-31",
+    }
+    ended = world.call(
+        "operator", "PATCH", f"/v1/consortia/north/members/{member.json()['id']}", json={"until": "2026-06-30"}
+    )
     assert ended.status_code == 200, ended.text
     world.publish()
     world.clock.move(seconds=10)
@@ -76,14 +100,31 @@ def test_times_belong_to_their_consortium(world: World) -> None:
     south = world.call("operator", "GET", "/v1/consortia/south").json()
 
     for kind in ("members", "providers"):
-        answer = world.call("operator", "PATCH", f"/v1/consortia/north/{kind}/{south[kind][0]['id']}", json={"until": "2026-08-01"})
+        answer = world.call(
+            "operator", "PATCH", f"/v1/consortia/north/{kind}/{south[kind][0]['id']}", json={"until": "2026-08-01"}
+        )
         assert answer.status_code == 404
-    assert "until" not in world.call("operator", "GET", "/v1/consortia/south").json()["members"][0], "it was rolled back"
-    assert world.call("operator", "POST", "/v1/consortia/south/members", json={"organisation": "example-homes", "from": "2026-07-01"}).status_code == 422
+    assert "until" not in world.call("operator", "GET", "/v1/consortia/south").json()["members"][0], (
+        "it was rolled back"
+    )
+    assert (
+        world.call(
+            "operator",
+            "POST",
+            "/v1/consortia/south/members",
+            json={"organisation": "example-homes", "from": "2026-07-01"},
+        ).status_code
+        == 422
+    )
 
 
 def test_a_secret_is_shown_once(world: World) -> None:
-    made = world.call("operator", "POST", "/v1/keys", json={"organisation": "example-homes", "role": "provider", "label": "office", "scopes": ["read"]})
+    made = world.call(
+        "operator",
+        "POST",
+        "/v1/keys",
+        json={"organisation": "example-homes", "role": "provider", "label": "office", "scopes": ["read"]},
+    )
 
     assert made.status_code == 201
     secret = made.json()["key"]
@@ -97,7 +138,9 @@ def test_a_secret_is_shown_once(world: World) -> None:
 
 
 def test_a_key_does_only_what_its_scopes_say(world: World) -> None:
-    world.keys["reader"] = world.call("operator", "POST", "/v1/keys", json={"organisation": "example-homes", "role": "provider", "scopes": ["read"]}).json()["key"]
+    world.keys["reader"] = world.call(
+        "operator", "POST", "/v1/keys", json={"organisation": "example-homes", "role": "provider", "scopes": ["read"]}
+    ).json()["key"]
 
     assert world.call("reader", "GET", "/v1/settings").status_code == 200
     refused = world.push("reader", feed_of(OURS))
@@ -123,42 +166,75 @@ def test_a_key_is_rotated_with_grace_and_revoked(world: World) -> None:
 
 
 def test_an_expired_key_is_no_key(world: World) -> None:
-    made = world.call("operator", "POST", "/v1/keys", json={"organisation": "lewisham", "role": "member", "expiresAt": "2026-07-01T15:00:00Z"})
+    made = world.call(
+        "operator",
+        "POST",
+        "/v1/keys",
+        json={"organisation": "lewisham", "role": "member", "expiresAt": "2026-07-01T15:00:00Z"},
+    )
     world.keys["short"] = made.json()["key"]
     assert world.call("short", "GET", "/v1/settings").status_code == 200
 
     world.clock.move(hours=1)
 
     assert world.call("short", "GET", "/v1/settings").status_code == 401
-    past = world.call("operator", "POST", "/v1/keys", json={"organisation": "lewisham", "role": "member", "expiresAt": "2026-07-01T15:00:00"})
+    past = world.call(
+        "operator",
+        "POST",
+        "/v1/keys",
+        json={"organisation": "lewisham", "role": "member", "expiresAt": "2026-07-01T15:00:00"},
+    )
     assert past.status_code == 422
 
 
 def test_the_register_says_whose_a_setting_is_and_the_operator_confirms(world: World) -> None:
-    world.call("operator", "POST", "/v1/organisations", json={"id": "new-homes", "kind": "provider", "name": "New Homes"})
-    world.call("operator", "POST", "/v1/register/imports", content=ofsted_list(("SC000007", "New Homes Ltd"), ("SC000008", "NEW HOMES LIMITED")), headers=CSV)
+    world.call(
+        "operator", "POST", "/v1/organisations", json={"id": "new-homes", "kind": "provider", "name": "New Homes"}
+    )
+    world.call(
+        "operator",
+        "POST",
+        "/v1/register/imports",
+        content=ofsted_list(("SC000007", "New Homes Ltd"), ("SC000008", "NEW HOMES LIMITED")),
+        headers=CSV,
+    )
 
     proposed = world.call("operator", "GET", "/v1/speaks-for?organisation=new-homes").json()["items"]
     assert {(row["urn"], row["state"]) for row in proposed} == {("SC000007", "proposed"), ("SC000008", "proposed")}
-    assert world.call("operator", "POST", "/v1/speaks-for/confirm", json={"organisation": "new-homes", "urns": ["SC000007"]}).json() == {"confirmed": 1}
-    assert world.call("operator", "POST", "/v1/speaks-for/refuse", json={"organisation": "new-homes"}).json() == {"refused": 1}
+    assert world.call(
+        "operator", "POST", "/v1/speaks-for/confirm", json={"organisation": "new-homes", "urns": ["SC000007"]}
+    ).json() == {"confirmed": 1}
+    assert world.call("operator", "POST", "/v1/speaks-for/refuse", json={"organisation": "new-homes"}).json() == {
+        "refused": 1
+    }
     assert world.call("operator", "GET", "/v1/speaks-for").json()["items"] == []
     confirmed = world.call("operator", "GET", "/v1/speaks-for?state=confirmed&organisation=new-homes").json()["items"]
     assert [(row["urn"], row["decidedBy"]) for row in confirmed] == [("SC000007", "exchange")]
-    assert world.call("operator", "POST", "/v1/speaks-for/confirm", json={"organisation": "new-homes", "urns": [OURS]}).status_code == 409
+    assert (
+        world.call(
+            "operator", "POST", "/v1/speaks-for/confirm", json={"organisation": "new-homes", "urns": [OURS]}
+        ).status_code
+        == 409
+    )
     assert world.call("operator", "GET", "/v1/speaks-for?state=perhaps").status_code == 400
 
 
 def test_an_organisation_that_came_later_is_proposed_on_request(world: World) -> None:
-    world.call("operator", "POST", "/v1/register/imports", content=ofsted_list(("SC000007", "Late Homes Ltd")), headers=CSV)
-    world.call("operator", "POST", "/v1/organisations", json={"id": "late-homes", "kind": "provider", "name": "Late Homes"})
+    world.call(
+        "operator", "POST", "/v1/register/imports", content=ofsted_list(("SC000007", "Late Homes Ltd")), headers=CSV
+    )
+    world.call(
+        "operator", "POST", "/v1/organisations", json={"id": "late-homes", "kind": "provider", "name": "Late Homes"}
+    )
 
     assert world.call("operator", "POST", "/v1/speaks-for/proposals").json() == {"proposed": 1}
 
 
 def test_a_delegate_speaks_until_it_is_revoked(world: World) -> None:
     world.call("operator", "POST", "/v1/organisations", json={"id": "vendor", "kind": "vendor", "name": "Vendor"})
-    world.keys["vendor"] = world.call("operator", "POST", "/v1/keys", json={"organisation": "vendor", "role": "provider"}).json()["key"]
+    world.keys["vendor"] = world.call(
+        "operator", "POST", "/v1/keys", json={"organisation": "vendor", "role": "provider"}
+    ).json()["key"]
     assert world.push("vendor", feed_of(OURS)).status_code == 422
 
     made = world.call("operator", "POST", "/v1/delegations", json={"provider": "example-homes", "delegate": "vendor"})
@@ -198,7 +274,9 @@ def feed_server() -> Iterator[tuple[str, list[bytes]]]:
     server.server_close()
 
 
-def test_a_feed_is_registered_and_polled_now(make_app: Callable[..., World], feed_server: tuple[str, list[bytes]]) -> None:
+def test_a_feed_is_registered_and_polled_now(
+    make_app: Callable[..., World], feed_server: tuple[str, list[bytes]]
+) -> None:
     world = peopled(make_app(allow_loopback=True))
     body = {
         "id": "example-poll", "organisation": "example-homes", "name": "Example's feed", "transport": "http", "address": feed_server[0],
@@ -220,21 +298,38 @@ def test_a_feed_is_registered_and_polled_now(make_app: Callable[..., World], fee
 
 
 def test_a_source_is_changed_and_checked(world: World) -> None:
-    world.call("operator", "POST", "/v1/sources", json={"id": "s", "organisation": "example-homes", "name": "S", "transport": "push"})
+    world.call(
+        "operator",
+        "POST",
+        "/v1/sources",
+        json={"id": "s", "organisation": "example-homes", "name": "S", "transport": "push"},
+    )
 
     paused = world.call("operator", "PATCH", "/v1/sources/s", json={"state": "paused", "precedence": 5})
     assert (paused.json()["state"], paused.json()["precedence"], paused.json()["name"]) == ("paused", 5, "S")
     assert world.push("provider", feed_of(OURS), params={"source": "s"}).status_code == 409
     assert world.call("operator", "POST", "/v1/sources/s/polls").status_code == 409
     assert world.call("operator", "GET", "/v1/sources/none").status_code == 404
-    bad = {"organisation": "example-homes", "name": "B", "transport": "http", "address": "https://example.org/x", "cron": "at noon"}
+    bad = {
+        "organisation": "example-homes",
+        "name": "B",
+        "transport": "http",
+        "address": "https://example.org/x",
+        "cron": "at noon",
+    }
     assert world.call("operator", "POST", "/v1/sources", json=bad).json()["errors"][0]["pointer"] == "/cron"
 
 
 def test_an_ofsted_file_is_taken_in_and_listed(world: World) -> None:
     data = ofsted_list((OURS, "Example Homes Ltd"), ("SC000009", "Someone"))
 
-    made = world.call("operator", "POST", "/v1/register/imports", content=data, headers={**CSV, "Content-Disposition": 'attachment; filename="list.csv"'})
+    made = world.call(
+        "operator",
+        "POST",
+        "/v1/register/imports",
+        content=data,
+        headers={**CSV, "Content-Disposition": 'attachment; filename="list.csv"'},
+    )
     again = world.call("operator", "POST", "/v1/register/imports", content=data, headers=CSV)
 
     assert (made.status_code, again.status_code) == (201, 200)
@@ -252,7 +347,12 @@ def test_an_ofsted_file_that_is_none_is_refused(world: World) -> None:
         assert answer.status_code == 422, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
     assert world.call("operator", "POST", "/v1/register/imports", content=b"", headers=CSV).status_code == 400
-    assert world.call("operator", "POST", "/v1/register/imports?asAt=1&complete=maybe", content=b"x", headers=CSV).status_code == 400
+    assert (
+        world.call(
+            "operator", "POST", "/v1/register/imports?asAt=1&complete=maybe", content=b"x", headers=CSV
+        ).status_code
+        == 400
+    )
 
 
 def test_a_setting_that_left_is_delisted_and_somebody_is_told(world: World) -> None:
@@ -264,7 +364,9 @@ def test_a_setting_that_left_is_delisted_and_somebody_is_told(world: World) -> N
 
     world.clock.move(days=30)
     world.push("provider", feed_of(OURS, OURS_TOO, as_of="2026-07-31T13:00:00Z"))
-    complete = ofsted_list((OURS, "Example Homes Ltd"), (THEIRS, "Other Homes Ltd")).replace(b"31 March 2026", b"30 June 2026")
+    complete = ofsted_list((OURS, "Example Homes Ltd"), (THEIRS, "Other Homes Ltd")).replace(
+        b"31 March 2026", b"30 June 2026"
+    )
     left = world.call("operator", "POST", "/v1/register/imports?complete=true", content=complete, headers=CSV)
     world.publish()
 
@@ -274,14 +376,18 @@ def test_a_setting_that_left_is_delisted_and_somebody_is_told(world: World) -> N
     (alert,) = [each for each in alerts if each["kind"] == "register-left"]
     assert world.call("operator", "POST", f"/v1/alerts/{alert['id']}/resolve").json()["resolvedAt"]
     assert alert["id"] not in {each["id"] for each in world.call("operator", "GET", "/v1/alerts").json()["items"]}
-    assert alert["id"] in {each["id"] for each in world.call("operator", "GET", "/v1/alerts?resolved=true").json()["items"]}
+    assert alert["id"] in {
+        each["id"] for each in world.call("operator", "GET", "/v1/alerts?resolved=true").json()["items"]
+    }
     assert world.call("operator", "POST", "/v1/alerts/99999/resolve").status_code == 404
 
 
 def test_a_certificate_lists_a_new_home(world: World) -> None:
     with world.database.write() as session:
         session.execute(sa.delete(Pending))
-    world.call("operator", "POST", "/v1/speaks-for/confirm", json={"organisation": "example-homes", "urns": ["SC000099"]})
+    world.call(
+        "operator", "POST", "/v1/speaks-for/confirm", json={"organisation": "example-homes", "urns": ["SC000099"]}
+    )
     world.push("provider", feed_of("SC000099"))
     world.publish()
     assert world.call("member", "GET", "/v1/listings").json()["items"] == []

@@ -9,7 +9,14 @@ from tests.service.api.exchange import OURS, OURS_TOO, THEIRS, World, feed_of
 
 from placefeed.schema.validation import validate
 
-CAPACITY = {"asOf": "2026-07-01T13:50:00Z", "registered": 4, "occupied": 3, "reserved": 0, "available": 1, "acceptingReferrals": True}
+CAPACITY = {
+    "asOf": "2026-07-01T13:50:00Z",
+    "registered": 4,
+    "occupied": 3,
+    "reserved": 0,
+    "available": 1,
+    "acceptingReferrals": True,
+}
 VACANCY = {"asOf": "2026-07-01T13:50:00Z", "places": 1, "from": "2026-07-01", "ages": {"from": 11, "to": 16}}
 RATE = {
     "asOf": "2026-07-01T13:50:00Z", "package": "standard", "price": {"pence": 512500, "per": "week"}, "validFrom": "2026-04-01", "offeredTo": "any",
@@ -56,7 +63,13 @@ def test_if_match_names_the_version_that_was_read(world: World) -> None:
     newer = {**CAPACITY, "asOf": "2026-07-01T13:55:00Z", "occupied": 4, "available": 0}
 
     changed = world.call("provider", "PUT", path("capacity"), json=newer, headers={"If-Match": first.headers["etag"]})
-    stale = world.call("provider", "PUT", path("capacity"), json={**newer, "asOf": "2026-07-01T13:58:00Z"}, headers={"If-Match": first.headers["etag"]})
+    stale = world.call(
+        "provider",
+        "PUT",
+        path("capacity"),
+        json={**newer, "asOf": "2026-07-01T13:58:00Z"},
+        headers={"If-Match": first.headers["etag"]},
+    )
 
     assert changed.status_code == 200
     assert changed.headers["etag"] != first.headers["etag"]
@@ -67,7 +80,12 @@ def test_if_match_names_the_version_that_was_read(world: World) -> None:
 def test_an_older_time_gets_409_and_changes_nothing(world: World) -> None:
     world.call("provider", "PUT", path("capacity"), json=CAPACITY)
 
-    late = world.call("provider", "PUT", path("capacity"), json={**CAPACITY, "asOf": "2026-07-01T12:00:00Z", "occupied": 0, "available": 4})
+    late = world.call(
+        "provider",
+        "PUT",
+        path("capacity"),
+        json={**CAPACITY, "asOf": "2026-07-01T12:00:00Z", "occupied": 0, "available": 4},
+    )
 
     assert late.status_code == 409
     assert "2026-07-01T13:50:00Z" in late.json()["detail"]
@@ -102,7 +120,12 @@ def test_bodies_that_are_no_documents(world: World) -> None:
     headers = {"Content-Type": "application/json"}
     assert world.call("provider", "PUT", path("capacity"), content=b"{", headers=headers).status_code == 400
     assert world.call("provider", "PUT", path("capacity"), content=b"[]", headers=headers).status_code == 422
-    assert world.call("provider", "PUT", path("capacity"), content=b"<x/>", headers={"Content-Type": "text/xml"}).status_code == 415
+    assert (
+        world.call(
+            "provider", "PUT", path("capacity"), content=b"<x/>", headers={"Content-Type": "text/xml"}
+        ).status_code
+        == 415
+    )
     assert world.call("provider", "PUT", path("capacities/annex"), json={**CAPACITY, "unit": "barn"}).status_code == 422
     assert world.call("provider", "PUT", path("vacancies/v1"), json={**VACANCY, "id": "v2"}).status_code == 422
 
@@ -129,7 +152,9 @@ def test_nothing_has_changed_renews_the_clock(world: World) -> None:
 
     assert attested.status_code == 200, attested.text
     assert world.call("provider", "GET", path("capacity")).json()["occupied"] == 3
-    assert world.call("provider", "POST", path("attestations"), json={"asOf": "2026-07-01T16:30:00Z"}).status_code == 409
+    assert (
+        world.call("provider", "POST", path("attestations"), json={"asOf": "2026-07-01T16:30:00Z"}).status_code == 409
+    )
     assert world.call("provider", "POST", path("attestations"), json={"asOf": "yesterday"}).status_code == 422
     assert world.call("provider", "POST", path("attestations"), json={"when": "now"}).status_code == 422
     assert world.call("provider", "POST", path("attestations", OURS_TOO)).status_code == 404
@@ -190,14 +215,24 @@ def test_settings_come_in_pages(listed: World) -> None:
 
 def test_a_provider_reads_its_own_newest_words(listed: World) -> None:
     before = listed.call("provider", "GET", f"/v1/settings/{OURS}")
-    listed.call("provider", "PUT", path("capacity"), json={**CAPACITY, "asOf": "2026-07-01T13:58:00Z", "occupied": 2, "available": 2})
+    listed.call(
+        "provider",
+        "PUT",
+        path("capacity"),
+        json={**CAPACITY, "asOf": "2026-07-01T13:58:00Z", "occupied": 2, "available": 2},
+    )
 
     after = listed.call("provider", "GET", f"/v1/settings/{OURS}")
 
     words = {word["part"]: word["document"] for word in after.json()["words"]}
     assert words["capacity"]["occupied"] == 2, "before anything is published"
     assert after.headers["etag"] != before.headers["etag"]
-    assert listed.call("provider", "GET", f"/v1/settings/{OURS}", headers={"If-None-Match": after.headers["etag"]}).status_code == 304
+    assert (
+        listed.call(
+            "provider", "GET", f"/v1/settings/{OURS}", headers={"If-None-Match": after.headers["etag"]}
+        ).status_code
+        == 304
+    )
 
 
 def test_a_member_sees_neither_counts_nor_series(listed: World) -> None:

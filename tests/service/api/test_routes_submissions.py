@@ -150,7 +150,9 @@ def test_a_feed_over_the_limit_is_refused_and_leaves_nothing(make_app: Callable[
             yield large[start : start + 500]
 
     for content in (large, pieces()):
-        answer = world.call("provider", "POST", "/v1/submissions", content=content, headers={"Content-Type": "application/json"})
+        answer = world.call(
+            "provider", "POST", "/v1/submissions", content=content, headers={"Content-Type": "application/json"}
+        )
         assert answer.status_code == 413
         assert answer.headers["content-type"] == "application/problem+json"
     spool = world.settings.data / "spool"
@@ -161,14 +163,19 @@ def test_a_feed_over_the_limit_is_refused_and_leaves_nothing(make_app: Callable[
 
 def test_a_form_that_is_not_known_is_refused(world: World) -> None:
     for kind in ("application/xml", "multipart/form-data; boundary=x", "", "text/html"):
-        answer = world.call("provider", "POST", "/v1/submissions", content=b"<x/>", headers={"Content-Type": kind} if kind else {})
+        answer = world.call(
+            "provider", "POST", "/v1/submissions", content=b"<x/>", headers={"Content-Type": kind} if kind else {}
+        )
 
         assert answer.status_code == 415
         assert "text/csv" in answer.headers["accept-post"]
 
 
 def test_an_empty_body_and_an_odd_key_are_refused(world: World) -> None:
-    assert world.call("provider", "POST", "/v1/submissions", content=b"", headers={"Content-Type": "text/csv"}).status_code == 400
+    assert (
+        world.call("provider", "POST", "/v1/submissions", content=b"", headers={"Content-Type": "text/csv"}).status_code
+        == 400
+    )
     assert world.push("provider", feed_of(OURS), headers={"Idempotency-Key": "x" * 300}).status_code == 400
 
 
@@ -176,14 +183,23 @@ def test_another_source_of_ones_own_may_be_chosen_and_nobody_elses(world: World)
     with world.database.write() as session:
         for organisation in ("example-homes", "other-homes"):
             sources.create_source(
-                session, organisation, name="Second", transport="push", source_id=f"{organisation}-2", secret=secret_of(world.settings), now=world.clock()
+                session,
+                organisation,
+                name="Second",
+                transport="push",
+                source_id=f"{organisation}-2",
+                secret=secret_of(world.settings),
+                now=world.clock(),
             )
 
     own = world.push("provider", feed_of(OURS), params={"source": "example-homes-2"})
     others = world.push("provider", feed_of(OURS), params={"source": "other-homes-2"})
 
     assert own.status_code == 201
-    assert world.call("provider", "GET", f"/v1/submissions/{own.json()['submission']}").json()["source"] == "example-homes-2"
+    assert (
+        world.call("provider", "GET", f"/v1/submissions/{own.json()['submission']}").json()["source"]
+        == "example-homes-2"
+    )
     assert others.status_code == 404
 
 
@@ -264,5 +280,10 @@ def test_a_json_feeds_report_is_a_table_of_what_was_wrong(world: World) -> None:
     text = answer.content.decode("utf-8-sig")
     assert THEIRS in text
     assert OURS not in text
-    assert world.call("provider", "GET", f"/v1/submissions/{submission}/report", headers={"Accept": "image/png"}).status_code == 406
+    assert (
+        world.call(
+            "provider", "GET", f"/v1/submissions/{submission}/report", headers={"Accept": "image/png"}
+        ).status_code
+        == 406
+    )
     assert world.call("provider", "GET", f"/v1/submissions/{submission}/report?format=pdf").status_code == 406

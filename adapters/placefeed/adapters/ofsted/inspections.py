@@ -118,7 +118,12 @@ def read_inspection(
             continue
         found = _grade(words, framework)
         if found is None:
-            warn("ofsted-unknown-word", f"“{words[:60]}” is no judgement that we know.", "It was left out.", columns[column])
+            warn(
+                "ofsted-unknown-word",
+                f"“{words[:60]}” is no judgement that we know.",
+                "It was left out.",
+                columns[column],
+            )
         else:
             graded[aspect] = found
     if not (kind or inspected or event or graded):

@@ -76,7 +76,9 @@ def _judged(record: Any, *, now: datetime) -> list[Issue]:
     known = {issue.rule for issue in found}
     # Cells of columns that the mapping does not use never reach the document, but they were sent all the same.
     found += [
-        hit.to_issue(record.place) for hit in screen(record.raw) if hit.rule not in known and hit.severity == "error"
+        hit.to_issue(record.where_in_raw(hit.pointer))
+        for hit in screen(record.raw)
+        if hit.rule not in known and hit.severity == "error"
     ]
     return found
 

@@ -35,10 +35,14 @@ def record(
 
     `caller` is None for what the exchange does by itself.
     """
-    session.execute(sa.insert(Audit), [_row(caller, action, subject, dict(detail) if detail is not None else None, at, 1)])
+    session.execute(
+        sa.insert(Audit), [_row(caller, action, subject, dict(detail) if detail is not None else None, at, 1)]
+    )
 
 
-def _row(caller: Caller | None, action: str, subject: str, detail: dict[str, Any] | None, at: datetime, times: int) -> dict[str, Any]:
+def _row(
+    caller: Caller | None, action: str, subject: str, detail: dict[str, Any] | None, at: datetime, times: int
+) -> dict[str, Any]:
     return {
         "at": at,
         "key_id": caller.key_id if caller else None,
@@ -86,7 +90,10 @@ class ReadAudit:
                 taken, self._waiting = self._waiting, {}
             if not taken:
                 return 0
-            rows = [_row(caller, action, subject, None, at, times) for (_, action, subject), (caller, at, times) in taken.items()]
+            rows = [
+                _row(caller, action, subject, None, at, times)
+                for (_, action, subject), (caller, at, times) in taken.items()
+            ]
             try:
                 with self._database.write() as session:
                     session.execute(sa.insert(Audit), rows)

@@ -60,7 +60,14 @@ def add_member(
     session: Session, consortium_id: str, *, organisation_id: str, valid_from: date, valid_until: date | None = None
 ) -> ConsortiumMember:
     """Let a member join, from and until a day (inclusive, Europe/London). Raises NotFound, Invalid or Conflict (times overlap)."""
-    _check_joining(session, consortium_id, organisation_id, kinds=("member",), times=members_of(session, consortium_id), of=(valid_from, valid_until))
+    _check_joining(
+        session,
+        consortium_id,
+        organisation_id,
+        kinds=("member",),
+        times=members_of(session, consortium_id),
+        of=(valid_from, valid_until),
+    )
     membership = ConsortiumMember(
         consortium_id=consortium_id, organisation_id=organisation_id, valid_from=valid_from, valid_until=valid_until
     )
@@ -84,11 +91,26 @@ def end_member(session: Session, membership_id: int, *, valid_until: date) -> Co
 
 
 def add_provider(
-    session: Session, consortium_id: str, *, organisation_id: str, valid_from: date, valid_until: date | None = None, now: datetime
+    session: Session,
+    consortium_id: str,
+    *,
+    organisation_id: str,
+    valid_from: date,
+    valid_until: date | None = None,
+    now: datetime,
 ) -> ConsortiumProvider:
     """Let a consortium take a provider, from and until a day (inclusive). Raises NotFound, Invalid or Conflict (times overlap)."""
-    _check_joining(session, consortium_id, organisation_id, kinds=("provider",), times=providers_of(session, consortium_id), of=(valid_from, valid_until))
-    taken = ConsortiumProvider(consortium_id=consortium_id, organisation_id=organisation_id, valid_from=valid_from, valid_until=valid_until)
+    _check_joining(
+        session,
+        consortium_id,
+        organisation_id,
+        kinds=("provider",),
+        times=providers_of(session, consortium_id),
+        of=(valid_from, valid_until),
+    )
+    taken = ConsortiumProvider(
+        consortium_id=consortium_id, organisation_id=organisation_id, valid_from=valid_from, valid_until=valid_until
+    )
     session.add(taken)
     touch_settings_of(session, [organisation_id], now=now)
     _woken(session)
@@ -126,11 +148,15 @@ def _check_joining(
     get_consortium(session, consortium_id)
     organisation = get_organisation(session, organisation_id)
     if organisation.kind not in kinds:
-        raise Invalid(f"“{organisation_id}” is a {organisation.kind}, not a {kinds[0]}.", errors=[{"pointer": "/organisation"}])
+        raise Invalid(
+            f"“{organisation_id}” is a {organisation.kind}, not a {kinds[0]}.", errors=[{"pointer": "/organisation"}]
+        )
     begins, ends = of
     _check_days(begins, ends)
     for other in times:
-        apart = (ends is not None and ends < other.valid_from) or (other.valid_until is not None and other.valid_until < begins)
+        apart = (ends is not None and ends < other.valid_from) or (
+            other.valid_until is not None and other.valid_until < begins
+        )
         ended_before_it_began = other.valid_until is not None and other.valid_until < other.valid_from
         if other.organisation_id == organisation_id and not apart and not ended_before_it_began:
             raise Conflict(

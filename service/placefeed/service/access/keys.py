@@ -23,7 +23,9 @@ from placefeed.service.tables import ApiKey, Organisation, Source
 
 PREFIX = "pf"
 LONGEST = 200  # characters of a key text that we look at
-REFUSAL = "This key is unknown, expired or revoked. Send `Authorization: Bearer <key>`, or ask the operator for a new key."
+REFUSAL = (
+    "This key is unknown, expired or revoked. Send `Authorization: Bearer <key>`, or ask the operator for a new key."
+)
 
 
 def issue(
@@ -46,13 +48,18 @@ def issue(
         raise NotFound(f"There is no organisation “{organisation_id}”. Create it first.")
     chosen = allowed if scopes is None else frozenset(scopes)
     if not chosen or not chosen <= allowed:
-        raise Invalid(f"A key of the role {role} can have the scopes {', '.join(sorted(allowed))}.", errors=[{"pointer": "/scopes"}])
+        raise Invalid(
+            f"A key of the role {role} can have the scopes {', '.join(sorted(allowed))}.",
+            errors=[{"pointer": "/scopes"}],
+        )
     if source_id is not None:
         source = session.get(Source, source_id)
         if source is None or source.organisation_id != organisation_id:
             raise NotFound(f"The organisation “{organisation_id}” has no source “{source_id}”.")
     if expires_at is not None and expires_at <= now:
-        raise Invalid("The key would have expired already. Give a time in the future.", errors=[{"pointer": "/expiresAt"}])
+        raise Invalid(
+            "The key would have expired already. Give a time in the future.", errors=[{"pointer": "/expiresAt"}]
+        )
     key_id = secrets.token_hex(6)
     text = f"{PREFIX}_{key_id}_{secrets.token_urlsafe(32)}"
     row = ApiKey(
@@ -91,14 +98,21 @@ def authenticate(session: Session, key_text: str, *, secret: bytes, now: datetim
     parts = key_text.split("_", 2) if len(key_text) <= LONGEST else []
     key_id = parts[1] if len(parts) == 3 and parts[0] == PREFIX and parts[1].isascii() else ""
     found = session.exec(
-        select(ApiKey, Organisation.name).join(Organisation, col(Organisation.id) == col(ApiKey.organisation_id)).where(ApiKey.id == key_id)
+        select(ApiKey, Organisation.name)
+        .join(Organisation, col(Organisation.id) == col(ApiKey.organisation_id))
+        .where(ApiKey.id == key_id)
     ).first()
     digest = digest_of(key_text[:LONGEST], secret=secret)
     if found is None or not hmac.compare_digest(found[0].digest, digest) or not is_good(found[0], now):
         raise NotAuthenticated(REFUSAL)
     row, name = found
     return Caller(
-        key_id=row.id, organisation_id=row.organisation_id, role=row.role, scopes=frozenset(row.scopes), name=name, source_id=row.source_id
+        key_id=row.id,
+        organisation_id=row.organisation_id,
+        role=row.role,
+        scopes=frozenset(row.scopes),
+        name=name,
+        source_id=row.source_id,
     )
 
 

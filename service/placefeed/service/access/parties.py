@@ -38,7 +38,11 @@ def create_organisation(
     if session.get(Organisation, organisation_id) is not None:
         raise Conflict(f"There is an organisation “{organisation_id}” already. Choose another id, or change that one.")
     organisation = Organisation(id=organisation_id, kind=kind, name="", created_at=now, simulated=simulated)
-    _apply(session, organisation, {"name": name, "la_code": la_code, "identifiers": list(identifiers), "acts_for": list(acts_for)})
+    _apply(
+        session,
+        organisation,
+        {"name": name, "la_code": la_code, "identifiers": list(identifiers), "acts_for": list(acts_for)},
+    )
     session.add(organisation)
     session.flush()
     tell(session, "access")
@@ -79,17 +83,26 @@ def _apply(session: Session, organisation: Organisation, changes: dict[str, Any]
             organisation.name, organisation.owner_key = value.strip(), owner_key(value)
         elif field == "la_code":
             if value is not None and not GSS.fullmatch(str(value)):
-                raise Invalid("The local authority's code is a GSS code such as E09000001.", errors=[{"pointer": "/localAuthority"}])
+                raise Invalid(
+                    "The local authority's code is a GSS code such as E09000001.",
+                    errors=[{"pointer": "/localAuthority"}],
+                )
             organisation.la_code = value
         elif field == "identifiers":
             if any(not isinstance(each, dict) or not each.get("scheme") or not each.get("id") for each in value):
                 raise Invalid("Each identifier has a scheme and an id.", errors=[{"pointer": "/identifiers"}])
             organisation.identifiers = [{"scheme": each["scheme"], "id": each["id"]} for each in value]
         elif field == "acts_for":
-            known = set(session.exec(select(Organisation.id).where(col(Organisation.id).in_(value), Organisation.kind == "member")))
+            known = set(
+                session.exec(
+                    select(Organisation.id).where(col(Organisation.id).in_(value), Organisation.kind == "member")
+                )
+            )
             missing = sorted(set(value) - known)
             if missing:
-                raise Invalid(f"There are no members {', '.join(missing)} to act for.", errors=[{"pointer": "/actsFor"}])
+                raise Invalid(
+                    f"There are no members {', '.join(missing)} to act for.", errors=[{"pointer": "/actsFor"}]
+                )
             organisation.acts_for = list(value)
         else:
             raise Invalid(f"“{field}” of an organisation cannot be changed.", errors=[{"pointer": f"/{field}"}])
@@ -99,8 +112,12 @@ def touch_settings_of(session: Session, organisation_ids: Sequence[str], *, now:
     """Have every setting published again that these organisations speak for or have spoken of."""
     urns = session.scalars(
         sa.union(
-            sa.select(col(SpeaksFor.urn)).where(col(SpeaksFor.organisation_id).in_(organisation_ids), col(SpeaksFor.state) == "confirmed"),
-            sa.select(col(Standing.urn)).join(Source, col(Source.id) == col(Standing.source_id)).where(col(Source.organisation_id).in_(organisation_ids)),
+            sa.select(col(SpeaksFor.urn)).where(
+                col(SpeaksFor.organisation_id).in_(organisation_ids), col(SpeaksFor.state) == "confirmed"
+            ),
+            sa.select(col(Standing.urn))
+            .join(Source, col(Source.id) == col(Standing.source_id))
+            .where(col(Source.organisation_id).in_(organisation_ids)),
         )
     ).all()
     return touch(session, sorted(urns), at=now, bulk=True)
@@ -109,4 +126,7 @@ def touch_settings_of(session: Session, organisation_ids: Sequence[str], *, now:
 def check_id(text: str) -> None:
     """Raise Invalid unless this can be the id of an organisation or a consortium."""
     if not SLUG.fullmatch(text):
-        raise Invalid("An id has small letters, digits and hyphens, at most 80, such as “example-homes”.", errors=[{"pointer": "/id"}])
+        raise Invalid(
+            "An id has small letters, digits and hyphens, at most 80, such as “example-homes”.",
+            errors=[{"pointer": "/id"}],
+        )

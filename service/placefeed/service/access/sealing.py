@@ -26,4 +26,6 @@ def unseal(secret: bytes, sealed: bytes, *, about: str) -> str:
     try:
         return AESGCM(derived_key(secret, "sealed")).decrypt(sealed[:NONCE], sealed[NONCE:], about.encode()).decode()
     except InvalidTag as error:
-        raise ValueError("A stored credential cannot be opened: was PLACEFEED_SECRET changed? Enter it again.") from error
+        raise ValueError(
+            "A stored credential cannot be opened: was PLACEFEED_SECRET changed? Enter it again."
+        ) from error

@@ -21,7 +21,18 @@ from placefeed.service.tables import Alert, Source, Standing
 TRANSPORTS = ("push", "upload", "http", "folder")
 POLLED = ("http", "folder")
 STATES = ("active", "paused", "stopped")
-CHANGEABLE = {"name", "format", "mapping", "address", "credential", "cron", "expected_every", "precedence", "state", "simulated"}
+CHANGEABLE = {
+    "name",
+    "format",
+    "mapping",
+    "address",
+    "credential",
+    "cron",
+    "expected_every",
+    "precedence",
+    "state",
+    "simulated",
+}
 LONDON = ZoneInfo("Europe/London")
 
 
@@ -82,10 +93,14 @@ def get_source(session: Session, source_id: str) -> Source:
 def list_sources(session: Session, organisation_id: str | None = None) -> list[Source]:
     """The sources of one organisation, or all, by id."""
     query = select(Source).order_by(col(Source.id))
-    return list(session.exec(query if organisation_id is None else query.where(Source.organisation_id == organisation_id)))
+    return list(
+        session.exec(query if organisation_id is None else query.where(Source.organisation_id == organisation_id))
+    )
 
 
-def own_source(session: Session, organisation_id: str, *, source_id: str | None, transport: str = "push", now: datetime) -> Source:
+def own_source(
+    session: Session, organisation_id: str, *, source_id: str | None, transport: str = "push", now: datetime
+) -> Source:
     """The source that a caller of this organisation speaks as: the key's, else its only or first of the transport, else a new one.
 
     Raises NotFound where the key's source is another organisation's.
@@ -96,7 +111,9 @@ def own_source(session: Session, organisation_id: str, *, source_id: str | None,
             raise NotFound(f"There is no source “{source_id}”.")
         return source
     found = session.exec(
-        select(Source).where(Source.organisation_id == organisation_id, Source.transport == transport).order_by(col(Source.created_at), col(Source.id))
+        select(Source)
+        .where(Source.organisation_id == organisation_id, Source.transport == transport)
+        .order_by(col(Source.created_at), col(Source.id))
     ).first()
     if found is not None:
         return found
@@ -119,7 +136,9 @@ def update_source(session: Session, source_id: str, *, secret: bytes, now: datet
         source.cursor = None
         session.execute(
             sa.update(Alert)
-            .where(col(Alert.source_id) == source_id, col(Alert.kind) == "source-stopped", col(Alert.resolved_at).is_(None))
+            .where(
+                col(Alert.source_id) == source_id, col(Alert.kind) == "source-stopped", col(Alert.resolved_at).is_(None)
+            )
             .values(resolved_at=now)
         )
     if {"address", "format", "mapping", "credential"} & changes.keys():
@@ -128,7 +147,9 @@ def update_source(session: Session, source_id: str, *, secret: bytes, now: datet
     session.add(source)
     session.flush()
     if (source.name, source.precedence, source.simulated) != before:
-        urns = session.scalars(sa.select(col(Standing.urn)).where(col(Standing.source_id) == source_id).distinct()).all()
+        urns = session.scalars(
+            sa.select(col(Standing.urn)).where(col(Standing.source_id) == source_id).distinct()
+        ).all()
         touch(session, sorted(urns), at=now, bulk=True)
     tell(session, "access")
     return source
@@ -160,7 +181,9 @@ def _wrong(source: Source) -> tuple[str, str] | None:
         return "/name", "A source needs a name of at most 300 characters."
     if source.state not in STATES:
         return "/state", f"The state is one of {', '.join(STATES)}."
-    if source.transport == "http" and (urlsplit(source.address or "").scheme not in ("http", "https") or not urlsplit(source.address or "").hostname):
+    if source.transport == "http" and (
+        urlsplit(source.address or "").scheme not in ("http", "https") or not urlsplit(source.address or "").hostname
+    ):
         return "/address", "A polled feed needs the address (URL) of the file, beginning with https://."
     if source.transport == "http" and "@" in urlsplit(source.address or "").netloc:
         return "/address", "Give the password as the credential, not in the address: addresses are shown and logged."

@@ -36,7 +36,9 @@ def speaks_for(session: Session, organisation_id: str, urns: Collection[str]) ->
     for start in range(0, len(wanted), CHUNK):
         found.update(
             session.scalars(
-                sa.select(col(SpeaksFor.urn)).where(col(SpeaksFor.urn).in_(wanted[start : start + CHUNK]), col(SpeaksFor.state) == "confirmed", who)
+                sa.select(col(SpeaksFor.urn)).where(
+                    col(SpeaksFor.urn).in_(wanted[start : start + CHUNK]), col(SpeaksFor.state) == "confirmed", who
+                )
             )
         )
     return found
@@ -45,13 +47,16 @@ def speaks_for(session: Session, organisation_id: str, urns: Collection[str]) ->
 def settings_of(session: Session, organisation_id: str) -> list[str]:
     """Every setting that an organisation speaks for, delegations included, sorted."""
     delegating = session.scalars(
-        sa.select(col(Delegation.provider_id)).where(col(Delegation.delegate_id) == organisation_id, col(Delegation.revoked_at).is_(None))
+        sa.select(col(Delegation.provider_id)).where(
+            col(Delegation.delegate_id) == organisation_id, col(Delegation.revoked_at).is_(None)
+        )
     ).all()
     return sorted(
         set(
             session.scalars(
                 sa.select(col(SpeaksFor.urn)).where(
-                    col(SpeaksFor.organisation_id).in_([organisation_id, *delegating]), col(SpeaksFor.state) == "confirmed"
+                    col(SpeaksFor.organisation_id).in_([organisation_id, *delegating]),
+                    col(SpeaksFor.state) == "confirmed",
                 )
             )
         )
@@ -67,7 +72,12 @@ def propose(session: Session, *, now: datetime) -> int:
     pairs = session.execute(
         sa.select(col(RegisterSetting.urn), col(Organisation.id))
         .join(Organisation, col(Organisation.owner_key) == col(RegisterSetting.owner_key))
-        .outerjoin(SpeaksFor, sa.and_(col(SpeaksFor.urn) == col(RegisterSetting.urn), col(SpeaksFor.organisation_id) == col(Organisation.id)))
+        .outerjoin(
+            SpeaksFor,
+            sa.and_(
+                col(SpeaksFor.urn) == col(RegisterSetting.urn), col(SpeaksFor.organisation_id) == col(Organisation.id)
+            ),
+        )
         .where(
             col(RegisterSetting.owner_key) != "",
             col(Organisation.kind) == "provider",
@@ -82,7 +92,11 @@ def propose(session: Session, *, now: datetime) -> int:
 def propose_for(session: Session, organisation_id: str, *, urns: Iterable[str], now: datetime) -> int:
     """Propose settings that an organisation's feed mentions and nobody is confirmed for, so that the operator may confirm them."""
     wanted = sorted(set(urns))
-    taken = set(session.scalars(sa.select(col(SpeaksFor.urn)).where(col(SpeaksFor.urn).in_(wanted), col(SpeaksFor.state) == "confirmed")))
+    taken = set(
+        session.scalars(
+            sa.select(col(SpeaksFor.urn)).where(col(SpeaksFor.urn).in_(wanted), col(SpeaksFor.state) == "confirmed")
+        )
+    )
     return _insert(session, [(urn, organisation_id) for urn in wanted if urn not in taken], now=now)
 
 
@@ -100,7 +114,9 @@ def _insert(session: Session, pairs: Sequence[tuple[str, str]], *, now: datetime
 
 def proposals(session: Session, *, organisation_id: str | None = None, state: str = "proposed") -> list[SpeaksFor]:
     """What is proposed (or `confirmed`, `refused`), of one organisation or of all."""
-    query = select(SpeaksFor).where(SpeaksFor.state == state).order_by(col(SpeaksFor.organisation_id), col(SpeaksFor.urn))
+    query = (
+        select(SpeaksFor).where(SpeaksFor.state == state).order_by(col(SpeaksFor.organisation_id), col(SpeaksFor.urn))
+    )
     if organisation_id is not None:
         query = query.where(SpeaksFor.organisation_id == organisation_id)
     return list(session.exec(query))
@@ -117,7 +133,9 @@ def confirm(session: Session, organisation_id: str, *, urns: Iterable[str], by: 
     for start in range(0, len(wanted), CHUNK):
         part = wanted[start : start + CHUNK]
         rows = session.execute(
-            sa.select(col(SpeaksFor.urn), col(SpeaksFor.organisation_id)).where(col(SpeaksFor.urn).in_(part), col(SpeaksFor.state) == "confirmed")
+            sa.select(col(SpeaksFor.urn), col(SpeaksFor.organisation_id)).where(
+                col(SpeaksFor.urn).in_(part), col(SpeaksFor.state) == "confirmed"
+            )
         ).all()
         others = sorted((urn, other) for urn, other in rows if other != organisation_id)
         if others:
@@ -132,7 +150,16 @@ def confirm(session: Session, organisation_id: str, *, urns: Iterable[str], by: 
         if new:
             fresh += new
             statement = insert(session, SpeaksFor).values(
-                [{"urn": urn, "organisation_id": organisation_id, "state": "confirmed", "decided_by": by, "decided_at": now} for urn in new]
+                [
+                    {
+                        "urn": urn,
+                        "organisation_id": organisation_id,
+                        "state": "confirmed",
+                        "decided_by": by,
+                        "decided_at": now,
+                    }
+                    for urn in new
+                ]
             )
             session.execute(
                 statement.on_conflict_do_update(
@@ -155,14 +182,21 @@ def refuse(session: Session, organisation_id: str, *, urns: Iterable[str], by: s
     wanted = sorted(set(urns))
     changed = session.scalars(
         sa.update(SpeaksFor)
-        .where(col(SpeaksFor.organisation_id) == organisation_id, col(SpeaksFor.urn).in_(wanted), col(SpeaksFor.state) != "refused")
+        .where(
+            col(SpeaksFor.organisation_id) == organisation_id,
+            col(SpeaksFor.urn).in_(wanted),
+            col(SpeaksFor.state) != "refused",
+        )
         .values(state="refused", decided_by=by, decided_at=now)
         .returning(col(SpeaksFor.urn))
         .execution_options(synchronize_session="fetch")
     ).all()
-    if not changed and not session.exec(
-        select(SpeaksFor.urn).where(SpeaksFor.organisation_id == organisation_id, col(SpeaksFor.urn).in_(wanted))
-    ).first():
+    if (
+        not changed
+        and not session.exec(
+            select(SpeaksFor.urn).where(SpeaksFor.organisation_id == organisation_id, col(SpeaksFor.urn).in_(wanted))
+        ).first()
+    ):
         raise NotFound(f"None of these settings was proposed to “{organisation_id}”.")
     touch(session, sorted(changed), at=now, bulk=True)
     tell(session, "access")
@@ -171,7 +205,9 @@ def refuse(session: Session, organisation_id: str, *, urns: Iterable[str], by: s
 
 def _read_again(session: Session, organisation_id: str) -> None:
     """Have polled feeds read whole once more: bytes that were refused for want of this word would else count as old news."""
-    delegates = sa.select(col(Delegation.delegate_id)).where(col(Delegation.provider_id) == organisation_id, col(Delegation.revoked_at).is_(None))
+    delegates = sa.select(col(Delegation.delegate_id)).where(
+        col(Delegation.provider_id) == organisation_id, col(Delegation.revoked_at).is_(None)
+    )
     session.execute(
         sa.update(Source)
         .where(sa.or_(col(Source.organisation_id) == organisation_id, col(Source.organisation_id).in_(delegates)))
@@ -191,7 +227,9 @@ def delegate(session: Session, provider_id: str, *, delegate_id: str, now: datet
         raise Conflict("A provider speaks for itself without a delegation.")
     running = session.exec(
         select(Delegation).where(
-            Delegation.provider_id == provider_id, Delegation.delegate_id == delegate_id, col(Delegation.revoked_at).is_(None)
+            Delegation.provider_id == provider_id,
+            Delegation.delegate_id == delegate_id,
+            col(Delegation.revoked_at).is_(None),
         )
     ).first()
     if running is not None:
@@ -223,5 +261,7 @@ def delegations(session: Session, organisation_id: str | None = None) -> list[De
     """Delegations that an organisation has given or holds, or all; revoked ones too."""
     query = select(Delegation).order_by(col(Delegation.id))
     if organisation_id is not None:
-        query = query.where(sa.or_(col(Delegation.provider_id) == organisation_id, col(Delegation.delegate_id) == organisation_id))
+        query = query.where(
+            sa.or_(col(Delegation.provider_id) == organisation_id, col(Delegation.delegate_id) == organisation_id)
+        )
     return list(session.exec(query))

@@ -72,5 +72,7 @@ def field_table() -> dict[str, frozenset[str]]:
         if cells[0] == "field":
             roles = cells[1:5]
         elif roles:
-            rows[cells[0].strip("`")] = frozenset(role for role, cell in zip(roles, cells[1:5], strict=True) if cell != "no")
+            rows[cells[0].strip("`")] = frozenset(
+                role for role, cell in zip(roles, cells[1:5], strict=True) if cell != "no"
+            )
     return rows

@@ -70,7 +70,9 @@ Urn = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 
 Whole = Annotated[int, BeforeValidator(_count)]
 Limit = Annotated[Whole, Query(ge=1, le=1000, description="At most so many items.")]
-After = Annotated[Whole, Query(ge=0, le=2**63 - 1, description="Only what comes after this id: the last one of the page before.")]
+After = Annotated[
+    Whole, Query(ge=0, le=2**63 - 1, description="Only what comes after this id: the last one of the page before.")
+]
 RowId = Annotated[Whole, Path(ge=1, le=2**31 - 1)]
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 
@@ -91,7 +93,10 @@ class IdentifierBody(Body):
 class OrganisationBody(Body):
     """A new organisation."""
 
-    id: Annotated[str, Field(max_length=80, description="Small letters, digits and hyphens; chosen by the operator, never changed.")]
+    id: Annotated[
+        str,
+        Field(max_length=80, description="Small letters, digits and hyphens; chosen by the operator, never changed."),
+    ]
     kind: Annotated[str, Field(max_length=20, description="provider, member, vendor or operator")]
     name: Name
     local_authority: Annotated[str | None, Field(max_length=9, description="A member's GSS code.")] = None
@@ -141,7 +146,9 @@ class KeyBody(Body):
 
     organisation: Id
     role: Annotated[str, Field(max_length=20, description="provider, member or operator")]
-    scopes: Annotated[list[Id] | None, Field(max_length=10, description="What it may do; all that its role may, if left out.")] = None
+    scopes: Annotated[
+        list[Id] | None, Field(max_length=10, description="What it may do; all that its role may, if left out.")
+    ] = None
     source: Annotated[Id | None, Field(description="The source that a provider's key speaks as.")] = None
     label: Annotated[str, Field(max_length=200)] = ""
     expires_at: Instant | None = None
@@ -160,13 +167,22 @@ class SourceBody(Body):
     organisation: Id
     name: Name
     transport: Annotated[str, Field(max_length=20, description="push, upload, http or folder")]
-    format: Annotated[str | None, Field(max_length=100, description="Media type, when the source does not say it.")] = None
-    mapping: Annotated[str | None, Field(max_length=200_000, description="Name of a shipped mapping, or a mapping's TOML text.")] = None
+    format: Annotated[str | None, Field(max_length=100, description="Media type, when the source does not say it.")] = (
+        None
+    )
+    mapping: Annotated[
+        str | None, Field(max_length=200_000, description="Name of a shipped mapping, or a mapping's TOML text.")
+    ] = None
     address: Annotated[str | None, Field(max_length=2000, description="URL or folder.")] = None
-    credential: Annotated[str | None, Field(max_length=4000, description="Authorization header of a polled feed; kept encrypted, never shown.")] = None
+    credential: Annotated[
+        str | None,
+        Field(max_length=4000, description="Authorization header of a polled feed; kept encrypted, never shown."),
+    ] = None
     cron: Annotated[str | None, Field(max_length=100, description="When to poll: five fields, Europe/London.")] = None
     expected_every: Annotated[Int | None, Field(description="Seconds after which the source counts as late.")] = None
-    precedence: Annotated[Int, Field(ge=0, le=1_000_000, description="Where several sources speak of one part, the lower wins.")] = 100
+    precedence: Annotated[
+        Int, Field(ge=0, le=1_000_000, description="Where several sources speak of one part, the lower wins.")
+    ] = 100
     simulated: Bool = False
 
 
@@ -189,7 +205,9 @@ class DecisionBody(Body):
     """Which settings an organisation speaks for."""
 
     organisation: Id
-    urns: Annotated[list[Urn] | None, Field(max_length=10_000, description="Settings; all that are proposed, if left out.")] = None
+    urns: Annotated[
+        list[Urn] | None, Field(max_length=10_000, description="Settings; all that are proposed, if left out.")
+    ] = None
 
 
 class DelegationBody(Body):

@@ -121,7 +121,10 @@ def answer(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = 
     """A JSON answer; what is somebody's own is never kept by a cache in between."""
     body = orjson.dumps(data, option=orjson.OPT_UTC_Z)
     return Response(
-        body, status_code=status, media_type="application/json", headers={"Cache-Control": "private, no-store", **(headers or {})}
+        body,
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "private, no-store", **(headers or {})},
     )
 
 

@@ -17,14 +17,23 @@ router = APIRouter(tags=["about"], default_response_class=Response)
 @router.get("/openapi.json", summary="This API as an OpenAPI 3.1 document", responses=answers("The document.", OBJECT))
 def openapi(_caller: Anyone, request: Request) -> Response:
     """Every operation, with its problems, roles (`x-roles`) and scope (`x-scope`)."""
-    return Response(orjson.dumps(request.app.openapi()), media_type="application/json", headers={"Cache-Control": "public, max-age=300"})
+    return Response(
+        orjson.dumps(request.app.openapi()),
+        media_type="application/json",
+        headers={"Cache-Control": "public, max-age=300"},
+    )
 
 
 @router.get("/docs", summary="This API as a page", responses=answers("The page.", {"text/html": TEXT}))
 def docs(_caller: Anyone, request: Request) -> Response:
     """The same as the OpenAPI document, for people."""
     document = request.app.openapi()
-    return page("docs.html", info=document["info"], groups=list(_groups(document)), schemas=dict(sorted(document["components"]["schemas"].items())))
+    return page(
+        "docs.html",
+        info=document["info"],
+        groups=list(_groups(document)),
+        schemas=dict(sorted(document["components"]["schemas"].items())),
+    )
 
 
 def _groups(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -32,6 +41,14 @@ def _groups(document: dict[str, Any]) -> list[dict[str, Any]]:
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
-                operation = {"description": "", "parameters": [], "requestBody": None, "summary": "", **item[method], "path": path, "method": method}
+                operation = {
+                    "description": "",
+                    "parameters": [],
+                    "requestBody": None,
+                    "summary": "",
+                    **item[method],
+                    "path": path,
+                    "method": method,
+                }
                 groups[operation["tags"][0]]["operations"].append(operation)
     return [group for group in groups.values() if group["operations"]]

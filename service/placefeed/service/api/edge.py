@@ -91,7 +91,7 @@ class Edge:
             status = exchange.status or 499
             self._metrics.answered(route=route, method=_method(scope), status=status, seconds=seconds)
             # A read that went well is in the metrics and the audit; a line for each would cost more than the answer.
-            if scope["method"] not in READS or (status >= 400 or seconds > SLOW) and route not in QUIET:
+            if scope["method"] not in READS or ((status >= 400 or seconds > SLOW) and route not in QUIET):
                 log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
     async def _refuse(self, scope: Scope, receive: Receive, exchange: "_Exchange", error: PlacefeedError) -> None:

@@ -72,7 +72,8 @@ def routes() -> list[PlainRoute]:
                     in_path("id", "`latest`, or an edition's id from a manifest."),
                     in_path("file", "manifest.json, or a file that it names."),
                 ],
-                content={form.media_type: {"schema": TEXT} for form in FORMS.values()} | {JSON.media_type: {"schema": OBJECT}},
+                content={form.media_type: {"schema": TEXT} for form in FORMS.values()}
+                | {JSON.media_type: {"schema": OBJECT}},
                 refuses=("not-found",),
             ),
         )

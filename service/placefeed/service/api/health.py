@@ -23,7 +23,11 @@ async def healthz(_caller: Anyone) -> Response:
     return answer({"status": "ok"}, headers=NOT_KEPT)
 
 
-@router.get("/readyz", summary="Whether the exchange may be relied upon now", responses=answers("It may.", OBJECT) | refuses(503))
+@router.get(
+    "/readyz",
+    summary="Whether the exchange may be relied upon now",
+    responses=answers("It may.", OBJECT) | refuses(503),
+)
 def readyz(_caller: Anyone, exchange: Running) -> Response:
     """The database answers, has the shape that this version expects, and the publisher has caught up.
 
@@ -37,7 +41,10 @@ def readyz(_caller: Anyone, exchange: Running) -> Response:
         log.warning("not ready: the database did not answer", error=type(error).__name__)
         raise Unavailable("The database does not answer.", headers={"Retry-After": "5"}) from None
     if seen is None:
-        raise Unavailable("The database has another shape than this version expects. Run: placefeed db upgrade.", headers={"Retry-After": "30"})
+        raise Unavailable(
+            "The database has another shape than this version expects. Run: placefeed db upgrade.",
+            headers={"Retry-After": "30"},
+        )
     if seen.behind(exchange.settings.behind_after):
         raise Unavailable(
             f"The publisher is behind: {seen.pending_small + seen.pending_bulk} settings wait, the oldest for {seen.pending_age.total_seconds():.0f} s; "

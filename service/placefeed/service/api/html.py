@@ -13,7 +13,11 @@ from starlette.responses import HTMLResponse
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("placefeed.service.api", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("placefeed.service.api", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
@@ -28,5 +32,7 @@ def page(template: str, **context: Any) -> HTMLResponse:
     """A page from a template of this folder."""
     style, digest = _style()
     body = _environment().get_template(template).render(style=style, **context)
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
     return HTMLResponse(body, headers={"Content-Security-Policy": policy, "Cache-Control": "public, max-age=300"})

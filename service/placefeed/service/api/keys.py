@@ -17,13 +17,20 @@ router = APIRouter(prefix="/v1/keys", tags=["organisations"], default_response_c
 
 
 @router.get("", summary="All keys, without their secrets", responses=answers("The keys.", listed(OBJECT)))
-def list_keys(_caller: Operator, exchange: Running, organisation: Annotated[str | None, Query(max_length=80)] = None) -> Response:
+def list_keys(
+    _caller: Operator, exchange: Running, organisation: Annotated[str | None, Query(max_length=80)] = None
+) -> Response:
     """Newest first; expired and revoked ones too."""
     with exchange.database.read() as session:
         return answer({"items": [shapes.key(row) for row in keys.list_keys(session, organisation)]})
 
 
-@router.post("", status_code=201, summary="Issue a key", responses=answers("The key, with its secret in `key`.", OBJECT, status=201))
+@router.post(
+    "",
+    status_code=201,
+    summary="Issue a key",
+    responses=answers("The key, with its secret in `key`.", OBJECT, status=201),
+)
 def issue_key(body: KeyBody, caller: Operator, exchange: Running) -> Response:
     """`key` in the answer is the only time that the secret is seen: only an HMAC of it is kept."""
     with exchange.database.write() as session:
@@ -38,7 +45,14 @@ def issue_key(body: KeyBody, caller: Operator, exchange: Running) -> Response:
             secret=secret_of(exchange.settings),
             now=exchange.clock(),
         )
-        audit.record(session, caller=caller, action="key.issue", subject=row.id, detail={"organisation": body.organisation, "role": row.role}, at=exchange.clock())
+        audit.record(
+            session,
+            caller=caller,
+            action="key.issue",
+            subject=row.id,
+            detail={"organisation": body.organisation, "role": row.role},
+            at=exchange.clock(),
+        )
     return answer({**shapes.key(row), "key": text}, status=201)
 
 
@@ -50,9 +64,20 @@ def rotate_key(key_id: str, body: RotateBody, caller: Operator, exchange: Runnin
     """The new one has the same rights; the old one works on for the time of grace (a week unless told)."""
     with exchange.database.write() as session:
         text, row = keys.rotate(
-            session, key_id, grace=timedelta(seconds=body.grace_seconds), secret=secret_of(exchange.settings), now=exchange.clock()
+            session,
+            key_id,
+            grace=timedelta(seconds=body.grace_seconds),
+            secret=secret_of(exchange.settings),
+            now=exchange.clock(),
         )
-        audit.record(session, caller=caller, action="key.rotate", subject=key_id, detail={"replacedBy": row.id}, at=exchange.clock())
+        audit.record(
+            session,
+            caller=caller,
+            action="key.rotate",
+            subject=key_id,
+            detail={"replacedBy": row.id},
+            at=exchange.clock(),
+        )
     return answer({**shapes.key(row), "key": text}, status=201)
 
 

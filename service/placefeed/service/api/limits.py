@@ -37,7 +37,8 @@ class RateLimiter:
         if tokens < 1:
             wait = max(1, math.ceil((1 - tokens) / self._rate))
             raise TooManyRequests(
-                f"At most {self._burst:.0f} requests a minute are taken. Try again in {wait} s.", headers={"Retry-After": str(wait)}
+                f"At most {self._burst:.0f} requests a minute are taken. Try again in {wait} s.",
+                headers={"Retry-After": str(wait)},
             )
 
 

@@ -52,7 +52,10 @@ async def view_for(exchange: Exchange, caller: Caller) -> View:
 def note_read(exchange: Exchange, caller: Caller, action: str, subject: str) -> None:
     """Audit a read; raises Unavailable when reads can't be recorded any more, rather than let one go unrecorded."""
     if not exchange.reads.record(caller=caller, action=action, subject=subject, at=exchange.clock()):
-        raise Unavailable("Reads cannot be recorded just now, so none are answered. Try again in a minute.", headers={"Retry-After": "60"})
+        raise Unavailable(
+            "Reads cannot be recorded just now, so none are answered. Try again in a minute.",
+            headers={"Retry-After": "60"},
+        )
 
 
 class ListingsEndpoint:
@@ -99,7 +102,9 @@ async def one(request: Request) -> Response:
     listing_id = request.path_params["id"]
 
     def read() -> dict[str, Any]:
-        return one_listing(exchange.database, lists.snapshot, listing_id, view=view, role=caller.role, clock=exchange.clock)
+        return one_listing(
+            exchange.database, lists.snapshot, listing_id, view=view, role=caller.role, clock=exchange.clock
+        )
 
     body = orjson.dumps(await run_sync(read))
     note_read(exchange, caller, "listing.read", listing_id)
@@ -113,7 +118,9 @@ async def one(request: Request) -> Response:
 
 def routes() -> list[PlainRoute]:
     """The routes, to stand beside the framework's."""
-    content: dict[str, Any] = {form.media_type: {"schema": TEXT} for form in FORMS.values()} | {JSON.media_type: {"schema": standard("list")}}
+    content: dict[str, Any] = {form.media_type: {"schema": TEXT} for form in FORMS.values()} | {
+        JSON.media_type: {"schema": standard("list")}
+    }
     listing = {JSON.media_type: {"schema": standard("listing")}}
     return [
         PlainRoute(

@@ -20,13 +20,24 @@ class Metrics:
             "placefeed_requests", "Requests answered.", ["route", "method", "status"], registry=self.registry
         )
         self._seconds = Histogram(
-            "placefeed_request_seconds", "Time to the end of the answer.", ["route"], buckets=QUICK, registry=self.registry
+            "placefeed_request_seconds",
+            "Time to the end of the answer.",
+            ["route"],
+            buckets=QUICK,
+            registry=self.registry,
         )
         self._intake = Histogram(
-            "placefeed_intake_seconds", "Time to take in a submission or update, durably.", ["kind"], buckets=QUICK, registry=self.registry
+            "placefeed_intake_seconds",
+            "Time to take in a submission or update, durably.",
+            ["kind"],
+            buckets=QUICK,
+            registry=self.registry,
         )
         self._publish = Histogram(
-            "placefeed_publish_seconds", "Time that a publishing transaction took.", buckets=QUICK, registry=self.registry
+            "placefeed_publish_seconds",
+            "Time that a publishing transaction took.",
+            buckets=QUICK,
+            registry=self.registry,
         )
         self._changed = Counter("placefeed_published", "Settings published by this process.", registry=self.registry)
         self._watch = _Watch()
@@ -76,7 +87,13 @@ class _Watch(Collector):
         yield GaugeMetricFamily(
             "placefeed_pending_oldest_seconds", "Age of the oldest that waits.", value=seen.pending_age.total_seconds()
         )
-        yield GaugeMetricFamily("placefeed_due", "Settings that time alone has changed and nobody published.", value=seen.due)
-        yield GaugeMetricFamily("placefeed_due_oldest_seconds", "How late the first of them is.", value=seen.due_age.total_seconds())
-        yield GaugeMetricFamily("placefeed_submissions_working", "Large submissions not yet worked.", value=seen.working)
+        yield GaugeMetricFamily(
+            "placefeed_due", "Settings that time alone has changed and nobody published.", value=seen.due
+        )
+        yield GaugeMetricFamily(
+            "placefeed_due_oldest_seconds", "How late the first of them is.", value=seen.due_age.total_seconds()
+        )
+        yield GaugeMetricFamily(
+            "placefeed_submissions_working", "Large submissions not yet worked.", value=seen.working
+        )
         yield GaugeMetricFamily("placefeed_alerts_open", "Alerts that nobody has resolved.", value=seen.alerts)

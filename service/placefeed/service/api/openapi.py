@@ -28,7 +28,10 @@ TAGS: Final[list[Json]] = [
     {"name": "listings", "description": "The consolidated live list, for members."},
     {"name": "editions", "description": "The consolidated files made on a schedule, for members."},
     {"name": "public", "description": "The weekly open summary, where it is switched on."},
-    {"name": "organisations", "description": "Who is who, for the operator: organisations, consortia, keys, who speaks for what."},
+    {
+        "name": "organisations",
+        "description": "Who is who, for the operator: organisations, consortia, keys, who speaks for what.",
+    },
     {"name": "sources", "description": "Feeds that are polled or pushed, for the operator."},
     {"name": "register", "description": "Ofsted's files and certificates, for the operator."},
     {"name": "oversight", "description": "Alerts and the audit, for the operator."},
@@ -45,7 +48,13 @@ def standard(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def answers(description: str, content: Mapping[str, Json] | Json | None = None, *, status: int = 200, headers: Iterable[str] = ()) -> dict[int | str, Json]:
+def answers(
+    description: str,
+    content: Mapping[str, Json] | Json | None = None,
+    *,
+    status: int = 200,
+    headers: Iterable[str] = (),
+) -> dict[int | str, Json]:
     """The `responses` of a route that succeeds with `status`; `content` is one JSON schema, or media type -> schema."""
     made: Json = {"description": description}
     if content is not None:
@@ -82,7 +91,10 @@ def listed(item: Json) -> Json:
     return {
         "type": "object",
         "required": ["items"],
-        "properties": {"items": {"type": "array", "items": item}, "next": {"type": "string", "description": "Address of what follows; absent at the end."}},
+        "properties": {
+            "items": {"type": "array", "items": item},
+            "next": {"type": "string", "description": "Address of what follows; absent at the end."},
+        },
     }
 
 
@@ -107,8 +119,12 @@ def document(app: FastAPI, *, version: str, base_url: str, plain: Iterable[tuple
         schemas.pop(unused, None)
     schemas.update(_standard_schemas())
     schemas["problem"] = PROBLEM
-    components["responses"] = {problem.slug: _problem_response(problem.title, problem.meaning) for problem in problems()}
-    components["securitySchemes"] = {KEY: {"type": "http", "scheme": "bearer", "description": "A key of the exchange: pf_<id>_<secret>."}}
+    components["responses"] = {
+        problem.slug: _problem_response(problem.title, problem.meaning) for problem in problems()
+    }
+    components["securitySchemes"] = {
+        KEY: {"type": "http", "scheme": "bearer", "description": "A key of the exchange: pf_<id>_<secret>."}
+    }
     by_status = {problem.status: problem.slug for problem in problems()}
     for route in app.routes:
         if not isinstance(route, APIRoute) or not route.include_in_schema:
@@ -116,7 +132,9 @@ def document(app: FastAPI, *, version: str, base_url: str, plain: Iterable[tuple
         for method in route.methods or ():
             operation = made["paths"][route.path_format][method.lower()]
             operation["operationId"] = to_camel(route.name)
-            _complete(operation, _one_of(decision(route)), by_status, names_one="{" in route.path, refused=route.responses)
+            _complete(
+                operation, _one_of(decision(route)), by_status, names_one="{" in route.path, refused=route.responses
+            )
     for paths, allow in plain:
         for path, item in paths.items():
             for operation in item.values():
@@ -142,14 +160,26 @@ def _one_of(decisions: list[Allow]) -> Allow | None:
     return decisions[0] if decisions else None
 
 
-def _complete(operation: Json, allow: Allow | None, by_status: Mapping[int, str], *, names_one: bool, refused: Container[int | str]) -> None:
+def _complete(
+    operation: Json,
+    allow: Allow | None,
+    by_status: Mapping[int, str],
+    *,
+    names_one: bool,
+    refused: Container[int | str],
+) -> None:
     """Put in the problems that every operation like this one answers, and who may call it."""
     told = {int(status) for status in operation["responses"] if status.isdigit() and int(status) >= 400}
     if 422 not in refused and allow is not None:
         told.discard(422)  # the framework says it of every operation with a parameter
     statuses = {500, 503} | told
     if allow is not None and not allow.anyone:
-        statuses |= {401, 403, 404, 429}  # 404: what a body or a parameter names may not be there, or not be the caller's
+        statuses |= {
+            401,
+            403,
+            404,
+            429,
+        }  # 404: what a body or a parameter names may not be there, or not be the caller's
         operation["security"] = [{KEY: []}]
         operation["x-roles"] = list(allow.roles)
         operation["x-scope"] = allow.scope
@@ -159,7 +189,9 @@ def _complete(operation: Json, allow: Allow | None, by_status: Mapping[int, str]
         statuses.add(400)
     if "requestBody" in operation:
         statuses |= {400, 413, 422}
-    kept = {status: answer for status, answer in operation["responses"].items() if not status.isdigit() or int(status) < 400}
+    kept = {
+        status: answer for status, answer in operation["responses"].items() if not status.isdigit() or int(status) < 400
+    }
     errors = {str(status): {"$ref": f"#/components/responses/{by_status[status]}"} for status in sorted(statuses)}
     operation["responses"] = {**kept, **errors}
 
@@ -172,7 +204,9 @@ def _standard_schemas() -> Json:
         for inner, definition in schema.get("$defs", {}).items():
             made[f"{name}.{inner}"] = _moved(definition, name)
         if name != "common":
-            made[name] = {key: _moved(value, name) for key, value in schema.items() if key not in ("$schema", "$id", "$defs")}
+            made[name] = {
+                key: _moved(value, name) for key, value in schema.items() if key not in ("$schema", "$id", "$defs")
+            }
     return made
 
 
@@ -183,7 +217,8 @@ def _moved(value: Any, home: str) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: _reference(inner, home) if key == "$ref" and isinstance(inner, str) else _moved(inner, home) for key, inner in value.items()
+        key: _reference(inner, home) if key == "$ref" and isinstance(inner, str) else _moved(inner, home)
+        for key, inner in value.items()
     }
 
 
@@ -199,7 +234,10 @@ def _reference(target: str, home: str) -> str:
 
 
 def _problem_response(title: str, meaning: str) -> Json:
-    return {"description": f"{title}. {meaning}".strip(), "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/problem"}}}}
+    return {
+        "description": f"{title}. {meaning}".strip(),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/problem"}}},
+    }
 
 
 PROBLEM: Final[Json] = {

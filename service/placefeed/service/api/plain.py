@@ -41,7 +41,10 @@ def describe(
     operation["responses"] = {
         "200": {"description": "As asked for.", "content": dict(content)},
         "304": {"description": "Nothing has changed since the ETag in If-None-Match."},
-        **{status_of[slug]: {"$ref": f"#/components/responses/{slug}"} for slug in sorted(refused, key=lambda slug: status_of[slug])},
+        **{
+            status_of[slug]: {"$ref": f"#/components/responses/{slug}"}
+            for slug in sorted(refused, key=lambda slug: status_of[slug])
+        },
     }
     return operation
 

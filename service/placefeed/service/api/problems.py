@@ -120,7 +120,10 @@ def install(app: FastAPI, *, base_url: str) -> None:
     async def database(request: Request, error: Exception) -> Response:
         # The statement and its values stay out of the log: they may hold anything.
         log.error("the database did not answer", error=type(error).__name__)
-        return respond(request, errors.Unavailable("The database did not answer. Try again in a moment.", headers={"Retry-After": "5"}))
+        return respond(
+            request,
+            errors.Unavailable("The database did not answer. Try again in a moment.", headers={"Retry-After": "5"}),
+        )
 
     app.add_exception_handler(PlacefeedError, refused)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -39,7 +39,9 @@ async def import_register(
     request: Request,
     caller: Operator,
     exchange: Running,
-    as_at: Annotated[Day | None, Query(alias="asAt", description="The day on which the file was true; needed if it doesn't say.")] = None,
+    as_at: Annotated[
+        Day | None, Query(alias="asAt", description="The day on which the file was true; needed if it doesn't say.")
+    ] = None,
     complete: Annotated[Flag, Query(description="It names every setting: those that it lacks have left.")] = False,
 ) -> Response:
     """An older file becomes history and never overwrites a newer one. The same file again changes nothing."""
@@ -54,35 +56,54 @@ async def import_register(
         with exchange.database.write() as session:
             result = load(session, reading, complete=complete, now=exchange.clock())
             audit.record(
-                session, caller=caller, action="register.import", subject=str(result.file_id), detail={"asAt": result.as_at.isoformat()}, at=exchange.clock()
+                session,
+                caller=caller,
+                action="register.import",
+                subject=str(result.file_id),
+                detail={"asAt": result.as_at.isoformat()},
+                at=exchange.clock(),
             )
         return answer(result.to_dict(), status=200 if result.repeated else 201)
 
     return await run_sync(work)
 
 
-@router.get("/register/imports", summary="The files taken in", responses=answers("Files with their counts, newest date first.", listed(OBJECT)))
+@router.get(
+    "/register/imports",
+    summary="The files taken in",
+    responses=answers("Files with their counts, newest date first.", listed(OBJECT)),
+)
 def list_imports(_caller: Operator, exchange: Running) -> Response:
     """Each with its as-at date and what it changed."""
     with exchange.database.read() as session:
         return answer({"items": [shapes.register_file(row) for row in oversight.register_files(session)]})
 
 
-@router.get("/register/imports/{file_id}", summary="One file taken in", responses=answers("The file with its counts.", OBJECT))
+@router.get(
+    "/register/imports/{file_id}", summary="One file taken in", responses=answers("The file with its counts.", OBJECT)
+)
 def read_import(file_id: RowId, _caller: Operator, exchange: Running) -> Response:
     """Its counts, warnings and what was rejected."""
     with exchange.database.read() as session:
         return answer(shapes.register_file(oversight.register_file(session, file_id)))
 
 
-@router.get("/settings/{urn}/certificate", summary="The certificate recorded for a setting", responses=answers("The certificate.", OBJECT))
+@router.get(
+    "/settings/{urn}/certificate",
+    summary="The certificate recorded for a setting",
+    responses=answers("The certificate.", OBJECT),
+)
 def read_certificate(urn: Setting, _caller: Operator, exchange: Running) -> Response:
     """What it says, and who has seen it."""
     with exchange.database.read() as session:
         return answer(shapes.certificate(certificates.get(session, urn)))
 
 
-@router.put("/settings/{urn}/certificate", summary="Record a registration certificate", responses=answers("The certificate.", OBJECT))
+@router.put(
+    "/settings/{urn}/certificate",
+    summary="Record a registration certificate",
+    responses=answers("The certificate.", OBJECT),
+)
 def record_certificate(urn: Setting, body: CertificateBody, caller: Operator, exchange: Running) -> Response:
     """For a setting that no file of Ofsted's names yet: until then it is unverified, and not listed."""
     with exchange.database.write() as session:
@@ -100,7 +121,12 @@ def record_certificate(urn: Setting, body: CertificateBody, caller: Operator, ex
     return answer(shapes.certificate(row))
 
 
-@router.delete("/settings/{urn}/certificate", status_code=204, summary="Take back a certificate", responses=answers("It is taken back.", status=204))
+@router.delete(
+    "/settings/{urn}/certificate",
+    status_code=204,
+    summary="Take back a certificate",
+    responses=answers("It is taken back.", status=204),
+)
 def withdraw_certificate(urn: Setting, caller: Operator, exchange: Running) -> Response:
     """A setting that no file names is unlisted again."""
     with exchange.database.write() as session:

@@ -28,10 +28,16 @@ CONFORMS_TO: Final = (
     "https://www.rfc-editor.org/rfc/rfc9110#name-conditional-requests",
 )
 MEDIA: Final = {".json": "application/schema+json", ".csv": "text/csv; charset=utf-8"}
-PAGE_POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
+PAGE_POLICY: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+}
 
 
-@router.get("/v1", summary="Discovery: what this exchange is and where everything stands", responses=answers("Discovery.", OBJECT))
+@router.get(
+    "/v1",
+    summary="Discovery: what this exchange is and where everything stands",
+    responses=answers("Discovery.", OBJECT),
+)
 def discovery(_caller: Anyone, exchange: Running, request: Request) -> Response:
     """Name, versions, what it conforms to, and links by relation."""
     base = exchange.settings.base_url.rstrip("/")
@@ -44,7 +50,11 @@ def discovery(_caller: Anyone, exchange: Running, request: Request) -> Response:
         {"rel": "settings", "href": f"{base}/v1/settings"},
         {"rel": "service-desc", "href": f"{base}/openapi.json", "type": "application/openapi+json"},
         {"rel": "service-doc", "href": f"{base}/docs", "type": "text/html"},
-        {"rel": "describedby", "href": f"{base}/schema/{files.VERSION}/feed.schema.json", "type": "application/schema+json"},
+        {
+            "rel": "describedby",
+            "href": f"{base}/schema/{files.VERSION}/feed.schema.json",
+            "type": "application/schema+json",
+        },
         {"rel": "status", "href": f"{base}/readyz"},
     ]
     if exchange.settings.public:
@@ -65,7 +75,9 @@ def discovery(_caller: Anyone, exchange: Running, request: Request) -> Response:
     )
 
 
-@router.get("/v1/feeds.json", summary="Every feed of this exchange, with its address", responses=answers("The feeds.", OBJECT))
+@router.get(
+    "/v1/feeds.json", summary="Every feed of this exchange, with its address", responses=answers("The feeds.", OBJECT)
+)
 def feeds(_caller: Anyone, exchange: Running, request: Request) -> Response:
     """One document that lists every feed: what it carries, in which forms, for whom, and how often it is worth asking."""
     base = exchange.settings.base_url.rstrip("/")
@@ -99,7 +111,9 @@ def feeds(_caller: Anyone, exchange: Running, request: Request) -> Response:
                 "ttl": 7 * 24 * 3600,
             }
         )
-    return _kept(request, {"version": files.VERSION, "lastUpdated": iso(exchange.started_at), "ttl": TTL, "feeds": known})
+    return _kept(
+        request, {"version": files.VERSION, "lastUpdated": iso(exchange.started_at), "ttl": TTL, "feeds": known}
+    )
 
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -108,7 +122,9 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 # -- the standard ---------------------------------------------------------------------------------------------------
 
 
-@router.get("/schema", summary="The standard, as pages", status_code=307, responses=answers("Its first page.", status=307))
+@router.get(
+    "/schema", summary="The standard, as pages", status_code=307, responses=answers("Its first page.", status=307)
+)
 def schema_index(_caller: Anyone) -> Response:
     """The reference that is made from the schemas, codelists and rules."""
     return RedirectResponse("/schema/index.html")
@@ -117,10 +133,24 @@ def schema_index(_caller: Anyone) -> Response:
 @router.get(
     "/schema/{path:path}",
     summary="A file of the standard: a schema, a codelist, an example, a rule table, or a page about them",
-    responses=answers("The file.", {"application/schema+json": OBJECT, "application/json": OBJECT, "text/csv": TEXT, "text/html": TEXT, "text/css": TEXT}),
+    responses=answers(
+        "The file.",
+        {
+            "application/schema+json": OBJECT,
+            "application/json": OBJECT,
+            "text/csv": TEXT,
+            "text/html": TEXT,
+            "text/css": TEXT,
+        },
+    ),
 )
 def schema_file(
-    path: Annotated[str, PathParam(description="Such as 1.0/feed.schema.json, 1.0/feed, codelists/needs.csv, rules.csv or vacancy.html.")],
+    path: Annotated[
+        str,
+        PathParam(
+            description="Such as 1.0/feed.schema.json, 1.0/feed, codelists/needs.csv, rules.csv or vacancy.html."
+        ),
+    ],
     _caller: Anyone,
     request: Request,
 ) -> Response:
@@ -134,7 +164,9 @@ def schema_file(
     found = known.get(path) or known.get(f"{path}.schema.json")
     if found is None:
         raise NotFound("The standard has no such file. GET /schema lists them.")
-    media = "application/json" if found.parts[-3:-2] == ("examples",) and found.suffix == ".json" else MEDIA[found.suffix]
+    media = (
+        "application/json" if found.parts[-3:-2] == ("examples",) and found.suffix == ".json" else MEDIA[found.suffix]
+    )
     return _file(request, found.read_bytes(), media)
 
 
@@ -155,7 +187,9 @@ def problem_index(_caller: Anyone) -> Response:
     return page("problems.html", heading="Problems", problems=problems())
 
 
-@router.get("/problems/{slug}", summary="What one kind of problem means", responses=answers("A page.", {"text/html": TEXT}))
+@router.get(
+    "/problems/{slug}", summary="What one kind of problem means", responses=answers("A page.", {"text/html": TEXT})
+)
 def problem_page(slug: str, _caller: Anyone) -> Response:
     """One kind of problem, in words."""
     found = [problem for problem in problems() if problem.slug == slug]
@@ -171,7 +205,12 @@ def _kept(request: Request, document: dict[str, Any]) -> Response:
 def _file(request: Request, content: bytes, media: str, headers: dict[str, str] | None = None) -> Response:
     """Bytes that anyone may keep for an hour, or 304 where they have them."""
     etag = etag_of(content)
-    kept = {"ETag": etag, "Cache-Control": f"public, max-age={TTL}", "Cross-Origin-Resource-Policy": "cross-origin", **(headers or {})}
+    kept = {
+        "ETag": etag,
+        "Cache-Control": f"public, max-age={TTL}",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        **(headers or {}),
+    }
     asked = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     if etag in asked:
         return Response(status_code=304, headers=kept)

@@ -22,22 +22,36 @@ from placefeed.service.intake import known
 
 router = APIRouter(prefix="/v1/settings", tags=["settings"], default_response_class=Response)
 
-Urn = Annotated[str, PathParam(max_length=80, description="The setting's URN, or `scheme:id` for one registered elsewhere.")]
-Before = Annotated[Whole | None, Query(ge=1, le=2**63 - 1, description="Only what comes before this id: the last one of the page before.")]
+Urn = Annotated[
+    str, PathParam(max_length=80, description="The setting's URN, or `scheme:id` for one registered elsewhere.")
+]
+Before = Annotated[
+    Whole | None,
+    Query(ge=1, le=2**63 - 1, description="Only what comes before this id: the last one of the page before."),
+]
 
 
 @router.get("", summary="Settings that you may know of", responses=answers("The settings, by URN.", listed(OBJECT)))
 def list_settings(
-    caller: Reader, exchange: Running, after: Annotated[str, Query(max_length=80, description="Only those after this URN.")] = "", limit: Limit = 100
+    caller: Reader,
+    exchange: Running,
+    after: Annotated[str, Query(max_length=80, description="Only those after this URN.")] = "",
+    limit: Limit = 100,
 ) -> Response:
     """A provider's own; a member's, those with a listing in its sight; all for the operator."""
     with exchange.database.read() as session:
-        items, more = known.list_settings(session, caller=caller, after=after, limit=limit, in_sight=_in_sight(exchange, session, caller))
+        items, more = known.list_settings(
+            session, caller=caller, after=after, limit=limit, in_sight=_in_sight(exchange, session, caller)
+        )
     note_read(exchange, caller, "settings.read", "")
     return answer(_page(exchange, "settings", items, {"limit": limit, "after": more} if more is not None else None))
 
 
-@router.get("/{urn}", summary="What is known of a setting", responses=answers("What is known.", OBJECT, headers=["ETag"]) | answers("It is still so.", status=304))
+@router.get(
+    "/{urn}",
+    summary="What is known of a setting",
+    responses=answers("What is known.", OBJECT, headers=["ETag"]) | answers("It is still so.", status=304),
+)
 def read_setting(urn: Urn, request: Request, caller: Reader, exchange: Running) -> Response:
     """What Ofsted says, what was declared, how the two compare. A provider also reads its own newest words, published or not."""
     with exchange.database.read() as session:
@@ -59,7 +73,11 @@ def read_sources(urn: Urn, caller: Reader, exchange: Running) -> Response:
     return answer({"items": items})
 
 
-@router.get("/{urn}/history", summary="What was said of a setting, newest first", responses=answers("What was said, and what Ofsted's files changed.", listed(OBJECT)))
+@router.get(
+    "/{urn}/history",
+    summary="What was said of a setting, newest first",
+    responses=answers("What was said, and what Ofsted's files changed.", listed(OBJECT)),
+)
 def read_history(urn: Urn, caller: Reader, exchange: Running, before: Before = None, limit: Limit = 100) -> Response:
     """A provider's own words; all for the operator. Members get 403: in a small home such a series is a child's movement record."""
     with exchange.database.read() as session:
@@ -67,15 +85,23 @@ def read_history(urn: Urn, caller: Reader, exchange: Running, before: Before = N
         items, more = known.history(session, urn=urn, caller=caller, before=before, limit=limit, in_sight=sight)
         register = known.register_history(session, urn=urn, caller=caller, in_sight=sight) if before is None else None
     note_read(exchange, caller, "setting.history.read", urn)
-    page = _page(exchange, f"settings/{urn}/history", items, {"limit": limit, "before": more} if more is not None else None)
+    page = _page(
+        exchange, f"settings/{urn}/history", items, {"limit": limit, "before": more} if more is not None else None
+    )
     return answer(page if register is None else {**page, "register": register})
 
 
-@router.get("/{urn}/register", summary="What changed for a setting between Ofsted's files", responses=answers("The changes, newest first.", listed(OBJECT)))
+@router.get(
+    "/{urn}/register",
+    summary="What changed for a setting between Ofsted's files",
+    responses=answers("The changes, newest first.", listed(OBJECT)),
+)
 def read_register_history(urn: Urn, caller: Reader, exchange: Running) -> Response:
     """Grades, places and status with what they were; all roles may see it, as Ofsted published it."""
     with exchange.database.read() as session:
-        items = known.register_history(session, urn=urn, caller=caller, in_sight=_in_sight(exchange, session, caller, urn))
+        items = known.register_history(
+            session, urn=urn, caller=caller, in_sight=_in_sight(exchange, session, caller, urn)
+        )
     note_read(exchange, caller, "setting.register.read", urn)
     return answer({"items": items})
 

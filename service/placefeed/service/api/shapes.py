@@ -54,7 +54,12 @@ def consortium(row: Consortium, members: list[ConsortiumMember], providers: list
 
 def time(row: ConsortiumMember | ConsortiumProvider) -> Json:
     """A time in a consortium."""
-    return known(id=row.id, organisation=row.organisation_id, **{"from": row.valid_from.isoformat()}, until=row.valid_until and row.valid_until.isoformat())
+    return known(
+        id=row.id,
+        organisation=row.organisation_id,
+        **{"from": row.valid_from.isoformat()},
+        until=row.valid_until and row.valid_until.isoformat(),
+    )
 
 
 def key(row: ApiKey) -> Json:
@@ -102,20 +107,34 @@ def source(row: Source) -> Json:
 def speaks_for(row: SpeaksFor) -> Json:
     """Who speaks (or may speak) for a setting."""
     return known(
-        urn=row.urn, organisation=row.organisation_id, state=row.state, decidedBy=row.decided_by, decidedAt=row.decided_at and iso(row.decided_at)
+        urn=row.urn,
+        organisation=row.organisation_id,
+        state=row.state,
+        decidedBy=row.decided_by,
+        decidedAt=row.decided_at and iso(row.decided_at),
     )
 
 
 def delegation(row: Delegation) -> Json:
     """A delegation."""
     return known(
-        id=row.id, provider=row.provider_id, delegate=row.delegate_id, createdAt=iso(row.created_at), revokedAt=row.revoked_at and iso(row.revoked_at)
+        id=row.id,
+        provider=row.provider_id,
+        delegate=row.delegate_id,
+        createdAt=iso(row.created_at),
+        revokedAt=row.revoked_at and iso(row.revoked_at),
     )
 
 
 def register_file(row: RegisterFile) -> Json:
     """An imported file, with its counts."""
-    return {**row.result, "id": row.id, "importedAt": iso(row.imported_at), "restricted": row.restricted, "sha256": row.sha256}
+    return {
+        **row.result,
+        "id": row.id,
+        "importedAt": iso(row.imported_at),
+        "restricted": row.restricted,
+        "sha256": row.sha256,
+    }
 
 
 def certificate(row: Certificate) -> Json:

@@ -18,21 +18,40 @@ router = APIRouter(prefix="/v1/sources", tags=["sources"], default_response_clas
 
 
 @router.get("", summary="All sources, and how each is doing", responses=answers("The sources.", listed(OBJECT)))
-def list_sources(_caller: Operator, exchange: Running, organisation: Annotated[str | None, Query(max_length=80)] = None) -> Response:
+def list_sources(
+    _caller: Operator, exchange: Running, organisation: Annotated[str | None, Query(max_length=80)] = None
+) -> Response:
     """When each was last heard, whether it is late, and why one was stopped."""
     with exchange.database.read() as session:
         return answer({"items": [shapes.source(row) for row in sources.list_sources(session, organisation)]})
 
 
-@router.post("", status_code=201, summary="Register a source", responses=answers("The source.", OBJECT, status=201, headers=["Location"]) | refuses(409))
+@router.post(
+    "",
+    status_code=201,
+    summary="Register a source",
+    responses=answers("The source.", OBJECT, status=201, headers=["Location"]) | refuses(409),
+)
 def add_source(body: SourceBody, caller: Operator, exchange: Running) -> Response:
     """A feed to poll, a folder to watch, or another way in which a provider pushes. Its credential is kept encrypted."""
     values = body.model_dump(exclude={"id", "organisation"})
     with exchange.database.write() as session:
         row = sources.create_source(
-            session, body.organisation, source_id=body.id, secret=secret_of(exchange.settings), now=exchange.clock(), **values
+            session,
+            body.organisation,
+            source_id=body.id,
+            secret=secret_of(exchange.settings),
+            now=exchange.clock(),
+            **values,
         )
-        audit.record(session, caller=caller, action="source.create", subject=row.id, detail={"transport": row.transport}, at=exchange.clock())
+        audit.record(
+            session,
+            caller=caller,
+            action="source.create",
+            subject=row.id,
+            detail={"transport": row.transport},
+            at=exchange.clock(),
+        )
     base = exchange.settings.base_url.rstrip("/")
     return answer(shapes.source(row), status=201, headers={"Location": f"{base}/v1/sources/{row.id}"})
 
@@ -49,12 +68,23 @@ def change_source(source_id: str, body: SourceChange, caller: Operator, exchange
     """A source that was stopped because its shape changed goes on when it is set `active` again."""
     changes = given(body)
     with exchange.database.write() as session:
-        row = sources.update_source(session, source_id, secret=secret_of(exchange.settings), now=exchange.clock(), **changes)
-        audit.record(session, caller=caller, action="source.change", subject=row.id, detail={"fields": sorted(changes)}, at=exchange.clock())
+        row = sources.update_source(
+            session, source_id, secret=secret_of(exchange.settings), now=exchange.clock(), **changes
+        )
+        audit.record(
+            session,
+            caller=caller,
+            action="source.change",
+            subject=row.id,
+            detail={"fields": sorted(changes)},
+            at=exchange.clock(),
+        )
     return answer(shapes.source(row))
 
 
-@router.post("/{source_id}/polls", summary="Poll a source now", responses=answers("The source after it.", OBJECT) | refuses(409))
+@router.post(
+    "/{source_id}/polls", summary="Poll a source now", responses=answers("The source after it.", OBJECT) | refuses(409)
+)
 def poll_source(source_id: str, caller: Operator, exchange: Running) -> Response:
     """Fetch what is new and take it in, without waiting for its timetable. `lastError` says what went wrong, if anything."""
     with exchange.database.write() as session:

@@ -29,7 +29,13 @@ from placefeed.service.intake.submit import Taken, report_of, reserve, take, tak
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"], default_response_class=Response)
 
-TAKEN: Final = {media.JSON: standard("feed"), media.NDJSON: TEXT, media.CSV: TEXT, media.XLSX: BINARY, media.ODS: BINARY}
+TAKEN: Final = {
+    media.JSON: standard("feed"),
+    media.NDJSON: TEXT,
+    media.CSV: TEXT,
+    media.XLSX: BINARY,
+    media.ODS: BINARY,
+}
 KEY_LONGEST = 255
 AT_ONCE = 1024 * 1024  # bytes gathered before they are handed to the thread that encrypts them
 SourceId = Annotated[str | None, Query(max_length=120, description="Another source of your own than the key's.")]
@@ -65,12 +71,16 @@ async def submit(request: Request, caller: Submitter, exchange: Running, source:
     seconds = asked_to_wait(request)
     report = await run_sync(_report, exchange, taken.submission_id)
     if seconds and taken.status != 422:
-        await wait_until(_published(exchange, taken.submission_id), bell=exchange.database.bell, what="published", seconds=seconds)
+        await wait_until(
+            _published(exchange, taken.submission_id), bell=exchange.database.bell, what="published", seconds=seconds
+        )
         report = await run_sync(_report, exchange, taken.submission_id)
         headers["Preference-Applied"] = f"wait={seconds:.0f}"
     if taken.status == 422:
         raise Invalid(
-            "Nothing in this submission could be taken. Its issues say what was wrong, where, and what to do.", headers=headers, **_apart(report)
+            "Nothing in this submission could be taken. Its issues say what was wrong, where, and what to do.",
+            headers=headers,
+            **_apart(report),
         )
     return answer(report, status=taken.status, headers=headers)
 
@@ -109,7 +119,9 @@ def read_report(
     request: Request,
     caller: ProviderOrOperator,
     exchange: Running,
-    form: Annotated[str | None, Query(alias="format", max_length=10, description="json, csv or xlsx; else by the Accept header.")] = None,
+    form: Annotated[
+        str | None, Query(alias="format", max_length=10, description="json, csv or xlsx; else by the Accept header.")
+    ] = None,
 ) -> Response:
     """As CSV or XLSX: the sheet that was sent, with a column of comments."""
     chosen = form_asked(form, request.headers.get("accept", ""))
@@ -127,22 +139,37 @@ def read_report(
     return Response(content, media_type=FORMS[chosen], headers=headers)
 
 
-@router.post("/{submission_id}/absences", summary="Say whether the settings that a complete feed lacked are gone", responses=answers("How many were decided.", OBJECT) | refuses(409))
+@router.post(
+    "/{submission_id}/absences",
+    summary="Say whether the settings that a complete feed lacked are gone",
+    responses=answers("How many were decided.", OBJECT) | refuses(409),
+)
 def decide_absences(submission_id: str, body: AbsenceBody, caller: ProviderOrOperator, exchange: Running) -> Response:
     """A sudden loss of settings waits for a person's word; meanwhile what they offer shows as unknown."""
     caller.require("submit" if caller.role == PROVIDER else "operate")
     with exchange.database.write() as session:
-        return answer(guards.decide(session, submission_id=submission_id, confirm=body.confirm, caller=caller, now=exchange.clock()))
+        return answer(
+            guards.decide(
+                session, submission_id=submission_id, confirm=body.confirm, caller=caller, now=exchange.clock()
+            )
+        )
 
 
 class _Sender:
     """Takes in one body: a small one in memory and at once, a larger one by way of the encrypted spool."""
 
-    def __init__(self, exchange: Exchange, caller: Caller, *, source: str | None, content_type: str, name: str, key: str | None) -> None:
+    def __init__(
+        self, exchange: Exchange, caller: Caller, *, source: str | None, content_type: str, name: str, key: str | None
+    ) -> None:
         self._exchange = exchange
         self._caller = caller
         self._source = source or caller.source_id
-        self._options: dict[str, Any] = {"content_type": content_type, "name": name, "idempotency_key": key, "settings": exchange.settings}
+        self._options: dict[str, Any] = {
+            "content_type": content_type,
+            "name": name,
+            "idempotency_key": key,
+            "settings": exchange.settings,
+        }
 
     async def send(self, request: Request) -> Taken:
         """Read the body to its end and take it in. Raises TooLarge as soon as it is too large."""
@@ -185,7 +212,9 @@ class _Sender:
     def _reserve(self) -> None:
         exchange = self._exchange
         with exchange.database.write() as session:
-            source = own_source(session, self._caller.organisation_id or "", source_id=self._source, now=exchange.clock())
+            source = own_source(
+                session, self._caller.organisation_id or "", source_id=self._source, now=exchange.clock()
+            )
             if (key := self._options["idempotency_key"]) is not None:
                 reserve(session, source=source, idempotency_key=key, settings=exchange.settings, now=exchange.clock())
 
@@ -195,7 +224,14 @@ class _Sender:
             now = exchange.clock()
             source = own_source(session, self._caller.organisation_id or "", source_id=self._source, now=now)
             taken = take_large(
-                session, source=source, spool_name=writer.name, size=writer.size, sha256=writer.sha256, reserved=True, now=now, **self._options
+                session,
+                source=source,
+                spool_name=writer.name,
+                size=writer.size,
+                sha256=writer.sha256,
+                reserved=True,
+                now=now,
+                **self._options,
             )
             ours = oversight.submission(session, taken.submission_id).spool == writer.name
         if not ours:  # the key was answered before: this copy is not needed
@@ -207,7 +243,10 @@ def _kind(request: Request) -> str:
     said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     kind = media.SYNONYMS.get(said, said)
     if kind not in TAKEN:
-        raise UnsupportedMediaType(f"Send the feed with one of these Content-Types: {', '.join(TAKEN)}.", headers={"Accept-Post": ", ".join(TAKEN)})
+        raise UnsupportedMediaType(
+            f"Send the feed with one of these Content-Types: {', '.join(TAKEN)}.",
+            headers={"Accept-Post": ", ".join(TAKEN)},
+        )
     return kind
 
 
@@ -217,7 +256,9 @@ def _idempotency_key(request: Request) -> str | None:
         return None
     key = key.strip()
     if not key or len(key) > KEY_LONGEST or not key.isprintable():
-        raise BadRequest(f"An Idempotency-Key has 1 to {KEY_LONGEST} characters.", errors=[{"parameter": "Idempotency-Key"}])
+        raise BadRequest(
+            f"An Idempotency-Key has 1 to {KEY_LONGEST} characters.", errors=[{"parameter": "Idempotency-Key"}]
+        )
     return key
 
 
@@ -235,7 +276,9 @@ def _published(exchange: Exchange, submission_id: str) -> Callable[[], bool]:
 
 def _apart(report: dict[str, Any]) -> dict[str, Any]:
     """A report as further members of a problem document, which has meanings of its own for these."""
-    return {name: value for name, value in report.items() if name not in ("type", "title", "status", "detail", "errors")}
+    return {
+        name: value for name, value in report.items() if name not in ("type", "title", "status", "detail", "errors")
+    }
 
 
 def _own(caller: Caller) -> str | None:

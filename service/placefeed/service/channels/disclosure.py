@@ -96,7 +96,10 @@ def _down(count: Count, bounds: Bounds) -> None:
     low, high = bounds[count]
     lows, highs = (sum(bounds[part][end] for part in count.parts) for end in (0, 1))
     narrowed = {
-        part: (max(bounds[part][0], low - (highs - bounds[part][1])), min(bounds[part][1], high - (lows - bounds[part][0])))
+        part: (
+            max(bounds[part][0], low - (highs - bounds[part][1])),
+            min(bounds[part][1], high - (lows - bounds[part][0])),
+        )
         for part in count.parts
     }
     bounds.update(narrowed)

@@ -79,12 +79,18 @@ def _views(session: Session, now: datetime) -> list[View]:
 
 
 def _latest(session: Session) -> dict[str, Edition]:
-    newest = sa.select(col(Edition.view), sa.func.max(col(Edition.at)).label("at")).group_by(col(Edition.view)).subquery()
-    rows = session.exec(select(Edition).join(newest, sa.and_(col(Edition.view) == newest.c.view, col(Edition.at) == newest.c.at)))
+    newest = (
+        sa.select(col(Edition.view), sa.func.max(col(Edition.at)).label("at")).group_by(col(Edition.view)).subquery()
+    )
+    rows = session.exec(
+        select(Edition).join(newest, sa.and_(col(Edition.view) == newest.c.view, col(Edition.at) == newest.c.at))
+    )
     return {row.view: row for row in rows}
 
 
-def _make(database: Database, state: State, sight: Sight, views: Iterable[View], *, at: datetime, now: datetime) -> None:
+def _make(
+    database: Database, state: State, sight: Sight, views: Iterable[View], *, at: datetime, now: datetime
+) -> None:
     name = f"{sight.key}|{state.epoch}|{state.position}"
     base = hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
     with database.read() as session:
@@ -117,8 +123,14 @@ def _files(state: State, sight: Sight, *, at: datetime, now: datetime) -> tuple[
     book = io.BytesIO()
     exports.xlsx(fragments(selection.items, sight.view), book)
     files = [
-        File("listings.json", forms.JSON.media_type, list_document(state, selection, fragments(selection.items, sight.view))),
-        File("listings.ndjson", forms.NDJSON.media_type, b"".join(exports.ndjson(fragments(selection.items, sight.view)))),
+        File(
+            "listings.json",
+            forms.JSON.media_type,
+            list_document(state, selection, fragments(selection.items, sight.view)),
+        ),
+        File(
+            "listings.ndjson", forms.NDJSON.media_type, b"".join(exports.ndjson(fragments(selection.items, sight.view)))
+        ),
         File("listings.csv", forms.CSV.media_type, b"".join(exports.csv_text(fragments(selection.items, sight.view)))),
         File("listings.xlsx", forms.XLSX.media_type, book.getvalue()),
     ]
@@ -134,7 +146,8 @@ def _files(state: State, sight: Sight, *, at: datetime, now: datetime) -> tuple[
         **({"goodUntil": iso(until)} if until else {}),
         "counts": {"listings": len(selection.items), "available": selection.available, "unknown": selection.unknown},
         "files": [
-            {"name": file.name, "mediaType": file.media_type, "size": len(file.content), "sha256": file.sha256} for file in files
+            {"name": file.name, "mediaType": file.media_type, "size": len(file.content), "sha256": file.sha256}
+            for file in files
         ],
     }
     return [*files, File(MANIFEST, forms.JSON.media_type, orjson.dumps(manifest))], len(selection.items)
@@ -162,7 +175,9 @@ def _edition(session: Session, view: View, edition_id: str | None) -> Edition:
         query = query.where(Edition.id == edition_id)
     edition = session.exec(query.order_by(col(Edition.at).desc()).limit(1)).first()
     if edition is None:
-        raise NotFound("There is no such edition for you. The next is made on schedule; the live list is at /v1/listings.")
+        raise NotFound(
+            "There is no such edition for you. The next is made on schedule; the live list is at /v1/listings."
+        )
     return edition
 
 
@@ -175,11 +190,17 @@ def _file(session: Session, edition: Edition, name: str) -> EditionFile:
 
 def purge_editions(session: Session, *, settings: Settings, now: datetime) -> int:
     """Remove editions past their keeping time, but for the latest of each view, and files that no edition points to."""
-    newest = sa.select(col(Edition.view), sa.func.max(col(Edition.at)).label("at")).group_by(col(Edition.view)).subquery()
-    latest = sa.select(col(Edition.id)).join(newest, sa.and_(col(Edition.view) == newest.c.view, col(Edition.at) == newest.c.at))
+    newest = (
+        sa.select(col(Edition.view), sa.func.max(col(Edition.at)).label("at")).group_by(col(Edition.view)).subquery()
+    )
+    latest = sa.select(col(Edition.id)).join(
+        newest, sa.and_(col(Edition.view) == newest.c.view, col(Edition.at) == newest.c.at)
+    )
     pointer = col(Edition.view).not_like("files:%")
     old = session.exec(
-        select(Edition.id).where(pointer, col(Edition.at) < now - settings.keep_editions, col(Edition.id).not_in(latest))
+        select(Edition.id).where(
+            pointer, col(Edition.at) < now - settings.keep_editions, col(Edition.id).not_in(latest)
+        )
     ).all()
     if old:
         session.execute(sa.delete(Edition).where(col(Edition.id).in_(old)))

@@ -59,7 +59,11 @@ def _column(path: str, kind: CellKind = "text", width: int = 14) -> Column:
 def lowest_rate(document: Document) -> Document:
     """The rate with the lowest weekly equivalent of those that the reader sees; empty where there is none."""
     rates = document.get("rates", [])
-    return min(rates, key=lambda rate: (rate.get("weeklyEquivalentPence") is None, rate.get("weeklyEquivalentPence") or 0), default={})
+    return min(
+        rates,
+        key=lambda rate: (rate.get("weeklyEquivalentPence") is None, rate.get("weeklyEquivalentPence") or 0),
+        default={},
+    )
 
 
 def _of_lowest(path: str, kind: CellKind = "text", width: int = 14) -> Column:
@@ -86,7 +90,10 @@ def _overall(name: str) -> Column:
 
 
 def _judgements(document: Document) -> list[str]:
-    return [f"{grade['framework']}/{grade['aspect']}:{grade['code']}" for grade in document.get("ofsted", {}).get("judgements", [])]
+    return [
+        f"{grade['framework']}/{grade['aspect']}:{grade['code']}"
+        for grade in document.get("ofsted", {}).get("judgements", [])
+    ]
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -103,7 +110,11 @@ COLUMNS: tuple[Column, ...] = (
     _column("setting.region.name", width=20),
     _column("setting.shortBreaksOnly", "flag"),
     _column("setting.modelsOfCare"),
-    Column("setting.services", "text", lambda document: [service.get("kind") for service in document["setting"].get("services", [])]),
+    Column(
+        "setting.services",
+        "text",
+        lambda document: [service.get("kind") for service in document["setting"].get("services", [])],
+    ),
     _column("setting.registeredNeeds", width=24),
     _column("setting.referralContact.role"),
     _column("setting.referralContact.telephone"),
@@ -227,7 +238,12 @@ def _csv_cell(value: Any) -> Any:
 def xlsx(fragments: Iterable[bytes], target: IO[bytes]) -> None:
     """A workbook into a binary file: the listings, every visible rate, and the cost lines of each. Rows go to disk as they come."""
     # In constant memory rows can only be added in order: which is how they come.
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
     with xlsxwriter.Workbook(target, options) as book:
         formats = {
             "money": book.add_format({"num_format": "£#,##0.00"}),
@@ -237,7 +253,12 @@ def xlsx(fragments: Iterable[bytes], target: IO[bytes]) -> None:
         heading = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
         listings = _Sheet(book.add_worksheet("Listings"), COLUMNS, formats, heading)
         rates = _Sheet(book.add_worksheet("Rates"), (*_KEY_COLUMNS, *_RATE_COLUMNS), formats, heading)
-        lines = _Sheet(book.add_worksheet("Cost lines"), (*_KEY_COLUMNS, _column("rate", width=24), *_LINE_COLUMNS), formats, heading)
+        lines = _Sheet(
+            book.add_worksheet("Cost lines"),
+            (*_KEY_COLUMNS, _column("rate", width=24), *_LINE_COLUMNS),
+            formats,
+            heading,
+        )
         for fragment in fragments:
             document = orjson.loads(fragment)
             listings.add([column.read(document) for column in COLUMNS])
@@ -245,7 +266,13 @@ def xlsx(fragments: Iterable[bytes], target: IO[bytes]) -> None:
             for rate in document.get("rates", []):
                 rates.add([*key, *(column.read(rate) for column in _RATE_COLUMNS)])
                 for line in rate.get("lines", []):
-                    lines.add([*key, rate.get("title") or rate.get("package"), *(column.read(line) for column in _LINE_COLUMNS)])
+                    lines.add(
+                        [
+                            *key,
+                            rate.get("title") or rate.get("package"),
+                            *(column.read(line) for column in _LINE_COLUMNS),
+                        ]
+                    )
         for sheet in (listings, rates, lines):
             sheet.finish()
 

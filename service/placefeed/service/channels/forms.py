@@ -92,7 +92,11 @@ def compressed(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     if not encoding:
         yield from chunks
         return
-    packer = zstandard.ZstdCompressor(level=1).compressobj() if encoding == "zstd" else zlib.compressobj(1, zlib.DEFLATED, 31)
+    packer = (
+        zstandard.ZstdCompressor(level=1).compressobj()
+        if encoding == "zstd"
+        else zlib.compressobj(1, zlib.DEFLATED, 31)
+    )
     for chunk in chunks:
         packed = packer.compress(chunk)
         if packed:

@@ -106,7 +106,9 @@ class Block:
     def due(self) -> list[tuple[datetime, int]]:
         """When each of its listings changes by time alone, the soonest first."""
         if self._due is None:
-            self._due = sorted((row.changes_at, slot) for slot, row in self.each(self.used) if row.changes_at is not None)
+            self._due = sorted(
+                (row.changes_at, slot) for slot, row in self.each(self.used) if row.changes_at is not None
+            )
         return self._due
 
     def around(self, now: datetime) -> tuple[datetime | None, datetime | None]:
@@ -200,7 +202,13 @@ class State:
     __slots__ = ("_moment", "_narrowed", "blocks", "buyers", "epoch", "position", "written_at")
 
     def __init__(
-        self, *, epoch: int, position: int, written_at: datetime, blocks: tuple[Block, ...], buyers: frozenset[str] = frozenset()
+        self,
+        *,
+        epoch: int,
+        position: int,
+        written_at: datetime,
+        blocks: tuple[Block, ...],
+        buyers: frozenset[str] = frozenset(),
     ) -> None:
         self.epoch = epoch
         self.position = position
@@ -214,7 +222,11 @@ class State:
         """The view without the names under which nothing is offered here: members who see the same share one answer."""
         sight = self._narrowed.get(view)
         if sight is None:
-            narrow = view if view.everything else View(everything=False, audiences=view.audiences, buyers=view.buyers & self.buyers)
+            narrow = (
+                view
+                if view.everything
+                else View(everything=False, audiences=view.audiences, buyers=view.buyers & self.buyers)
+            )
             sight = self._narrowed[view] = Sight(narrow, narrow.key)
         return sight
 

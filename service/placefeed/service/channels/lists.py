@@ -84,9 +84,13 @@ class Lists:
             if len(query) > LONGEST_QUERY:
                 raise BadRequest("The address is too long. Ask for fewer values at once.")
             try:
-                params = parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=pages.MOST)
+                params = parse_qs(
+                    query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=pages.MOST
+                )
             except ValueError:
-                raise BadRequest("The parameters are not written as a URL has them: percent-encode them as UTF-8.") from None
+                raise BadRequest(
+                    "The parameters are not written as a URL has them: percent-encode them as UTF-8."
+                ) from None
             plan = Plan.parse(params, accept=accept)
             if len(self._plans) >= PLANS:
                 self._plans.clear()
@@ -161,7 +165,9 @@ def build_answer(
 
 def fragments(items: Iterable[Selected], view: View) -> Iterator[bytes]:
     """The `listing` documents of rows, as this view may have them."""
-    return (row.fragment(view, overdue=overdue) if overdue or row.restricted else row.body for _key, row, overdue in items)
+    return (
+        row.fragment(view, overdue=overdue) if overdue or row.restricted else row.body for _key, row, overdue in items
+    )
 
 
 def list_document(state: State, selection: Selection, items: Iterable[bytes], *, next_url: str | None = None) -> bytes:

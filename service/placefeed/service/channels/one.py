@@ -17,11 +17,15 @@ from placefeed.service.tables import RegisterFile, RegisterHistory, RegisterInsp
 _KEPT_BACK = {"restricted"}  # bookkeeping of the register, no fact about the setting
 
 
-def one_listing(database: Database, snapshot: Snapshot, listing_id: str, *, view: View, role: str, clock: Clock) -> dict[str, Any]:
+def one_listing(
+    database: Database, snapshot: Snapshot, listing_id: str, *, view: View, role: str, clock: Clock
+) -> dict[str, Any]:
     """The `listing` document, for a view that may see it; raises NotFound alike for one it may not and for none at all."""
     row = snapshot.find(listing_id, snapshot.state)
     if row is None or not view.sees(row.audiences):
-        raise NotFound("There is no such listing, or it is not offered to you. It may have been withdrawn: look at the list.")
+        raise NotFound(
+            "There is no such listing, or it is not offered to you. It may have been withdrawn: look at the list."
+        )
     document: dict[str, Any] = orjson.loads(row.fragment(view, overdue=row.overdue(clock())))
     with database.read() as session:
         ofsted = document.setdefault("ofsted", {})
@@ -46,7 +50,8 @@ def inspections(session: Session, urn: str) -> list[dict[str, Any]]:
             "inspectedOn": row.inspected_on.isoformat(),
             **({"publishedOn": row.published_on.isoformat()} if row.published_on else {}),
             "judgements": [
-                {"framework": row.framework, "aspect": aspect, "code": code} for aspect, code in sorted(row.judgements.items())
+                {"framework": row.framework, "aspect": aspect, "code": code}
+                for aspect, code in sorted(row.judgements.items())
             ],
         }
         for row in rows
@@ -68,7 +73,9 @@ def register_changes(session: Session, urn: str, *, role: str) -> list[dict[str,
             "asAt": row.as_at.isoformat(),
             "what": row.what,
             # On joining everything is new: that is the listing itself, not a change.
-            "changed": {} if row.what == "joined" else {name: pair for name, pair in row.changed.items() if name not in _KEPT_BACK},
+            "changed": {}
+            if row.what == "joined"
+            else {name: pair for name, pair in row.changed.items() if name not in _KEPT_BACK},
         }
         for row in session.execute(query)
     ]

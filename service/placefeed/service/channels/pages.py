@@ -83,7 +83,9 @@ class Plan:
             raise refuse("sort", f"names an order that is not known. {nearest(sort, SORTS)}")
         limit = _limit(one["limit"], form)
         cursor = Cursor.parse(one["cursor"], sort=sort) if one["cursor"] else None
-        asked = tuple((name, text) for name, texts in params.items() for text in texts if name != "cursor" and text.strip())
+        asked = tuple(
+            (name, text) for name, texts in params.items() for text in texts if name != "cursor" and text.strip()
+        )
         key = "|".join((filter.key, form.name, sort, str(limit), one["cursor"] or ""))
         return Plan(filter, form, sort, limit, cursor, asked, key)
 

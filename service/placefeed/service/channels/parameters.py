@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 from placefeed.schema.codelists import codelist
 
-Kind = Literal["any", "every", "suits", "gender", "age", "judgement", "rate", "pence", "flag", "count", "day", "text", "place"]
+Kind = Literal[
+    "any", "every", "suits", "gender", "age", "judgement", "rate", "pence", "flag", "count", "day", "text", "place"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,51 +38,163 @@ class Parameter:
 
 
 FILTERS: tuple[Parameter, ...] = (
-    Parameter("la", "place", "la", "In any of these local authorities: GSS code or name. An abolished one stands for its successors too.", example="E06000023"),
+    Parameter(
+        "la",
+        "place",
+        "la",
+        "In any of these local authorities: GSS code or name. An abolished one stands for its successors too.",
+        example="E06000023",
+    ),
     Parameter("region", "place", "region", "In any of these regions: code or name.", example="E12000009"),
-    Parameter("provisionType", "any", "provisionType", "Any of these provision types.", "provision-types", "children-home"),
+    Parameter(
+        "provisionType", "any", "provisionType", "Any of these provision types.", "provision-types", "children-home"
+    ),
     Parameter("urn", "any", "urn", "Any of these settings, by URN.", example="SC000001"),
-    Parameter("provider", "any", "provider", "Of any of these providers, by their id on this exchange.", example="example-homes"),
-    Parameter("age", "age", "ages", "The child's age in years: within the ages stated, or none are stated.", example="14"),
+    Parameter(
+        "provider",
+        "any",
+        "provider",
+        "Of any of these providers, by their id on this exchange.",
+        example="example-homes",
+    ),
+    Parameter(
+        "age", "age", "ages", "The child's age in years: within the ages stated, or none are stated.", example="14"
+    ),
     Parameter("gender", "gender", "genders", "Suits any of these genders, or none is stated.", "genders", "female"),
-    Parameter("need", "suits", "needs", "Excludes none of these needs. With needsStated=true: accepts every one of them.", "support-needs"),
-    Parameter("needsStated", "flag", "", "true: a need that is not mentioned counts as not accepted. Default false.", example="true"),
-    Parameter("risk", "suits", "risks", "Excludes none of these risks. With risksStated=true: accepts every one of them.", "risks", "going-missing"),
-    Parameter("risksStated", "flag", "", "true: a risk that is not mentioned counts as not accepted. Default false.", example="true"),
-    Parameter("communication", "every", "communication", "Staff can use every one of these ways of communicating.", "communication"),
+    Parameter(
+        "need",
+        "suits",
+        "needs",
+        "Excludes none of these needs. With needsStated=true: accepts every one of them.",
+        "support-needs",
+    ),
+    Parameter(
+        "needsStated",
+        "flag",
+        "",
+        "true: a need that is not mentioned counts as not accepted. Default false.",
+        example="true",
+    ),
+    Parameter(
+        "risk",
+        "suits",
+        "risks",
+        "Excludes none of these risks. With risksStated=true: accepts every one of them.",
+        "risks",
+        "going-missing",
+    ),
+    Parameter(
+        "risksStated",
+        "flag",
+        "",
+        "true: a risk that is not mentioned counts as not accepted. Default false.",
+        example="true",
+    ),
+    Parameter(
+        "communication",
+        "every",
+        "communication",
+        "Staff can use every one of these ways of communicating.",
+        "communication",
+    ),
     Parameter("adaptation", "every", "adaptations", "Has every one of these adaptations.", "adaptations"),
-    Parameter("caredFor", "any", "cared", "Offers any of these ways of living with other children.", "cared-for", "solo"),
-    Parameter("placementType", "any", "placementTypes", "Offered for any of these kinds of placement.", "placement-types", "emergency"),
+    Parameter(
+        "caredFor", "any", "cared", "Offers any of these ways of living with other children.", "cared-for", "solo"
+    ),
+    Parameter(
+        "placementType",
+        "any",
+        "placementTypes",
+        "Offered for any of these kinds of placement.",
+        "placement-types",
+        "emergency",
+    ),
     Parameter("response", "any", "response", "A child can come within any of these times.", "response-bands", "today"),
     Parameter("availableBy", "day", "from", "Free on or before this day (YYYY-MM-DD).", example="2026-12-01"),
     Parameter("placesAtLeast", "count", "places", "At least this many places in one vacancy.", example="2"),
     Parameter(
-        "judgement", "judgement", "judgements",
+        "judgement",
+        "judgement",
+        "judgements",
         "Has any of these judgements: framework:code for the overall one, framework/aspect:code for another. Never compares frameworks.",
         example="sccif-2017:good",
     ),
-    Parameter("notJudgement", "judgement", "judgements", "Has none of these judgements, written as for judgement.", example="sccif-2017:requires-improvement"),
     Parameter(
-        "showHidden", "flag", "",
+        "notJudgement",
+        "judgement",
+        "judgements",
+        "Has none of these judgements, written as for judgement.",
+        example="sccif-2017:requires-improvement",
+    ),
+    Parameter(
+        "showHidden",
+        "flag",
+        "",
         "true: also list settings whose overall grade is hidden by default (totals.hidden counts them). Default false.",
         example="true",
     ),
-    Parameter("weeklyAtMostPence", "pence", "rates", "A rate offered to you comes to at most this many pence a week.", example="550000"),
-    Parameter("contractType", "rate", "rates", "A rate offered to you has any of these contract types.", "contract-types", "framework"),
-    Parameter("package", "rate", "rates", "A rate offered to you is for any of these packages.", "packages", "with-education"),
+    Parameter(
+        "weeklyAtMostPence",
+        "pence",
+        "rates",
+        "A rate offered to you comes to at most this many pence a week.",
+        example="550000",
+    ),
+    Parameter(
+        "contractType",
+        "rate",
+        "rates",
+        "A rate offered to you has any of these contract types.",
+        "contract-types",
+        "framework",
+    ),
+    Parameter(
+        "package", "rate", "rates", "A rate offered to you is for any of these packages.", "packages", "with-education"
+    ),
     Parameter("modelOfCare", "any", "modelsOfCare", "Follows any of these models of care.", "models-of-care"),
     Parameter("service", "every", "services", "Brings every one of these services.", "services"),
-    Parameter("shortBreaksOnly", "flag", "shortBreaksOnly", "true: only homes that give short breaks only; false: none of them.", example="false"),
+    Parameter(
+        "shortBreaksOnly",
+        "flag",
+        "shortBreaksOnly",
+        "true: only homes that give short breaks only; false: none of them.",
+        example="false",
+    ),
     Parameter("freshness", "any", "freshness", "How old the provider's word is: any of these.", "freshness", "fresh"),
-    Parameter("availability", "any", "availability", "Known to be available, or to be confirmed by phone.", "availability", "available"),
-    Parameter("q", "text", "text", "Every one of these words begins a word of the name, provider, local authority, URN or notes.", example="willow bristol"),
+    Parameter(
+        "availability",
+        "any",
+        "availability",
+        "Known to be available, or to be confirmed by phone.",
+        "availability",
+        "available",
+    ),
+    Parameter(
+        "q",
+        "text",
+        "text",
+        "Every one of these words begins a word of the name, provider, local authority, URN or notes.",
+        example="willow bristol",
+    ),
     Parameter("simulated", "flag", "simulated", "true: only simulated listings; false: none of them.", example="false"),
 )
 
 PAGING: tuple[Parameter, ...] = (
-    Parameter("limit", "count", "", "Listings a page: 100 unless said, at most 2000. NDJSON, CSV and XLSX have all unless said.", example="100"),
+    Parameter(
+        "limit",
+        "count",
+        "",
+        "Listings a page: 100 unless said, at most 2000. NDJSON, CSV and XLSX have all unless said.",
+        example="100",
+    ),
     Parameter("cursor", "text", "", "Where the next page begins: taken from `next`, never made up."),
-    Parameter("sort", "text", "", "default (available first, soonest response, newest word), price or newest.", example="price"),
+    Parameter(
+        "sort",
+        "text",
+        "",
+        "default (available first, soonest response, newest word), price or newest.",
+        example="price",
+    ),
     Parameter("format", "text", "", "json, ndjson, csv or xlsx; instead of the Accept header.", example="csv"),
 )
 
@@ -104,7 +218,13 @@ def _openapi(parameter: Parameter) -> dict[str, Any]:
         schema = {"type": "string", "enum": list(parameter.codes)}
     if parameter.repeatable:
         schema = {"type": "array", "items": schema}
-    described: dict[str, Any] = {"name": parameter.name, "in": "query", "description": parameter.description, "required": False, "schema": schema}
+    described: dict[str, Any] = {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.description,
+        "required": False,
+        "schema": schema,
+    }
     if parameter.repeatable:
         described |= {"style": "form", "explode": True}
     return described

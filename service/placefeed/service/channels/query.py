@@ -67,7 +67,9 @@ class Filter:
 def hidden_by_default() -> frozenset[Judgement]:
     """The overall grades that a list leaves out unless it is told otherwise, by framework."""
     return frozenset(
-        (row["framework"], "overall", row["code"]) for row in codelist("judgements").rows if row["hiddenByDefault"] == "yes"
+        (row["framework"], "overall", row["code"])
+        for row in codelist("judgements").rows
+        if row["hiddenByDefault"] == "yes"
     )
 
 
@@ -157,7 +159,9 @@ class _Parser:
         if parameter.checked:
             known = parameter.codes
             for code in codes.difference(known):
-                raise refuse(name, f"has a code that is not in the codelist {parameter.codelist}. {nearest(code, known)}")
+                raise refuse(
+                    name, f"has a code that is not in the codelist {parameter.codelist}. {nearest(code, known)}"
+                )
         return codes
 
     # -- one reader a kind: the criterion, and the words for the key ------------------------------------------------
@@ -217,14 +221,18 @@ class _Parser:
         for text in self._params[parameter.name]:
             found = find(text)
             if not found:
-                raise refuse(parameter.name, f"names a place that is not known. {nearest(text, _names(parameter.name))}")
+                raise refuse(
+                    parameter.name, f"names a place that is not known. {nearest(text, _names(parameter.name))}"
+                )
             codes.update(found)
         return AnyOf(parameter.fact, frozenset(codes)), codes
 
     # -- what is asked by several parameters together ---------------------------------------------------------------
 
     def _offered(self) -> None:
-        offered = Offered(self.codes("contractType"), self.codes("package"), self.number("weeklyAtMostPence", most=MOST_PENCE))
+        offered = Offered(
+            self.codes("contractType"), self.codes("package"), self.number("weeklyAtMostPence", most=MOST_PENCE)
+        )
         if offered != Offered(frozenset(), frozenset(), None):
             self._criteria.append(offered)
             self._note("rate", [*offered.contracts, *offered.packages, f"<={offered.weekly_at_most}"])
@@ -235,7 +243,9 @@ class _Parser:
         if self.flag("showHidden"):
             self._note("showHidden", ["true"])
             return None
-        asked = [criterion.judgements for criterion in self._criteria if isinstance(criterion, Judged) and criterion.wanted]
+        asked = [
+            criterion.judgements for criterion in self._criteria if isinstance(criterion, Judged) and criterion.wanted
+        ]
         # Who asks for a grade by name means it.
         left = hidden_by_default().difference(*asked)
         return Judged(left, wanted=False)

@@ -49,7 +49,14 @@ class Row:
             comma = b"" if body[self.cut - 1 : self.cut] == b"[" else b","
             body = b"".join((body[: self.cut], comma, b",".join(rates), body[self.cut :]))
         if overdue:
-            body = orjson.dumps({**orjson.loads(body), "availability": "unknown", "availabilityReason": BEING_CHECKED, "freshness": "unknown"})
+            body = orjson.dumps(
+                {
+                    **orjson.loads(body),
+                    "availability": "unknown",
+                    "availabilityReason": BEING_CHECKED,
+                    "freshness": "unknown",
+                }
+            )
         return body
 
     def overdue(self, now: datetime) -> bool:
@@ -66,7 +73,9 @@ class Row:
             (
                 rate["weekly"]
                 for rate in self.facts["rates"]
-                if rate["weekly"] is not None and (takes is None or takes(rate)) and view.may_have_rate(rate["offeredTo"])
+                if rate["weekly"] is not None
+                and (takes is None or takes(rate))
+                and view.may_have_rate(rate["offeredTo"])
             ),
             default=None,
         )
@@ -133,7 +142,9 @@ _LAST_BAND = 255
 
 @cache
 def _bands() -> dict[str, int]:
-    return {code: rank for rank, code in enumerate(codelist("response-bands").codes)}  # the codelist has the soonest first
+    return {
+        code: rank for rank, code in enumerate(codelist("response-bands").codes)
+    }  # the codelist has the soonest first
 
 
 def order_key(row: Row, sort: str, *, available: bool, weekly: int | None = None) -> bytes:
@@ -143,4 +154,6 @@ def order_key(row: Row, sort: str, *, available: bool, weekly: int | None = None
         return b"".join((group, (_FAR if weekly is None else weekly).to_bytes(8, "big"), row.id.encode()))
     if sort == "newest":
         return b"".join((group, row.newest_first, row.id.encode()))
-    return b"".join((group, bytes((_bands().get(row.facts["response"], _LAST_BAND),)), row.newest_first, row.id.encode()))
+    return b"".join(
+        (group, bytes((_bands().get(row.facts["response"], _LAST_BAND),)), row.newest_first, row.id.encode())
+    )

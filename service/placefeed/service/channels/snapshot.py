@@ -26,7 +26,10 @@ PAGE = 2000  # listings read at a time: the first load of a large exchange stays
 NOTHING = State(epoch=1, position=0, written_at=datetime(1970, 1, 1, tzinfo=UTC), blocks=())
 
 _LISTING = Listing.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-_COLUMNS = [_LISTING.c[name] for name in ("id", "urn", "position", "state", "changes_at", "audiences", "facts", "body", "restricted")]
+_COLUMNS = [
+    _LISTING.c[name]
+    for name in ("id", "urn", "position", "state", "changes_at", "audiences", "facts", "body", "restricted")
+]
 
 
 class Snapshot:
@@ -77,7 +80,12 @@ class Snapshot:
         index = Index()
         last = ""
         while True:
-            query = sa.select(*_COLUMNS).where(_LISTING.c.state == "updated", _LISTING.c.id > last).order_by(_LISTING.c.id).limit(PAGE)
+            query = (
+                sa.select(*_COLUMNS)
+                .where(_LISTING.c.state == "updated", _LISTING.c.id > last)
+                .order_by(_LISTING.c.id)
+                .limit(PAGE)
+            )
             page = session.execute(query).all()
             index.apply((_row(row, row.position) for row in page), ())
             if len(page) < PAGE:

@@ -45,18 +45,26 @@ def make_summary(database: Database, settings: Settings, clock: Clock, *, slot: 
     items = state.select(everything(), OPERATOR_VIEW, now).items
     today = london_day(now).isoformat()
     rows = [
-        row for _key, row, overdue in items if not overdue and row.facts["availability"] == "available" and row.facts["from"] <= today
+        row
+        for _key, row, overdue in items
+        if not overdue and row.facts["availability"] == "available" and row.facts["from"] <= today
     ]
     document = summary_document(rows, week=week)
     with database.write() as session:
         row = insert(session, PublicSummary).values(week=week, made_at=now, document=document)
-        made = session.execute(row.on_conflict_do_nothing(index_elements=["week"]).returning(PublicSummary.week)).first()
+        made = session.execute(
+            row.on_conflict_do_nothing(index_elements=["week"]).returning(PublicSummary.week)
+        ).first()
     return made is not None
 
 
 def latest_summary(session: Session, *, settings: Settings) -> dict[str, Any]:
     """The newest edition; raises NotFound when it is switched off or none has been made."""
-    row = session.exec(select(PublicSummary).order_by(col(PublicSummary.week).desc()).limit(1)).first() if settings.public else None
+    row = (
+        session.exec(select(PublicSummary).order_by(col(PublicSummary.week).desc()).limit(1)).first()
+        if settings.public
+        else None
+    )
     if row is None:
         raise NotFound("No open summary is published here.")
     return row.document
@@ -81,7 +89,9 @@ def summary_document(rows: Iterable[Row], *, week: datetime) -> dict[str, Any]:
                 "code": area.code,
                 "name": area.name,
                 "places": area.shown,
-                "localAuthorities": [{"code": part.code, "name": part.name, "places": part.shown} for part in area.parts],
+                "localAuthorities": [
+                    {"code": part.code, "name": part.name, "places": part.shown} for part in area.parts
+                ],
             }
             for area in tree.parts
         ],

@@ -49,7 +49,11 @@ class Closing:
 
 def changed_shape(reading: Reading, source: Source) -> bool:
     """Whether most records could not be read where the last feed was good: the source has changed, not its settings."""
-    return source.last_good_at is not None and reading.unreadable * 2 > reading.read and (reading.unreadable >= 5 or reading.unreadable == reading.read > 1)
+    return (
+        source.last_good_at is not None
+        and reading.unreadable * 2 > reading.read
+        and (reading.unreadable >= 5 or reading.unreadable == reading.read > 1)
+    )
 
 
 def plan(session: Session, reading: Reading, source: Source) -> Closing:
@@ -67,7 +71,9 @@ def plan(session: Session, reading: Reading, source: Source) -> Closing:
     if reading.whole is None or not reading.complete:
         return closing
     closing.absent = sorted(reading.whole.lost)
-    found = guards.absent(session, source=source, whole=reading.whole, published_at=reading.published_at, settings=reading.settings)
+    found = guards.absent(
+        session, source=source, whole=reading.whole, published_at=reading.published_at, settings=reading.settings
+    )
     guards.returned(session, source=source, urns=reading.whole.seen, now=reading.now)
     if found.held:
         waiting = guards.hold(
@@ -96,7 +102,11 @@ def _notes(reading: Reading) -> None:
     notes = [Issue("document-note", "advice", note) for note in reading.document.notes]
     for found in [*notes, *reading.document.issues]:
         quotes = any(hit.severity == "error" for hit in personal.screen_text(f"{found.message} {found.advice}"))
-        reading.report.add(replace(found, message="Something in the document, outside its records, was not read.", advice="") if quotes else found)
+        reading.report.add(
+            replace(found, message="Something in the document, outside its records, was not read.", advice="")
+            if quotes
+            else found
+        )
 
 
 def _outright(session: Session, reading: Reading, source: Source, closing: Closing) -> None:
@@ -106,7 +116,10 @@ def _outright(session: Session, reading: Reading, source: Source, closing: Closi
     for position, entry in enumerate(entries):
         place = Place(pointer=f"/withdrawn/{position}")
         hits = [hit.to_issue(place) for hit in personal.screen(entry) if hit.severity == "error"]
-        found = hits or [replace(each, place=replace(place, pointer=f"/withdrawn/{position}{each.place.pointer or ''}")) for each in check_withdrawn(entry)]
+        found = hits or [
+            replace(each, place=replace(place, pointer=f"/withdrawn/{position}{each.place.pointer or ''}"))
+            for each in check_withdrawn(entry)
+        ]
         for each in found:
             reading.report.add(each)
         if found:
@@ -163,7 +176,9 @@ def carry_out(session: Session, reading: Reading, source: Source, *, step: Step)
 def count_withdrawn(session: Session, reading: Reading) -> None:
     """Count what this submission withdrew, also before a restart."""
     number = session.execute(
-        sa.select(sa.func.count()).where(col(Observation.submission_id) == reading.submission_id, col(Observation.kind) == "withdrawn")
+        sa.select(sa.func.count()).where(
+            col(Observation.submission_id) == reading.submission_id, col(Observation.kind) == "withdrawn"
+        )
     ).scalar_one()
     if number:
         reading.report.count("withdrawn", number)

@@ -61,7 +61,9 @@ def heard(session: Session, source: Source, reading: Reading, *, now: datetime) 
         source.late_since = None
         session.execute(
             sa.update(Alert)
-            .where(col(Alert.source_id) == source.id, col(Alert.kind) == "source-late", col(Alert.resolved_at).is_(None))
+            .where(
+                col(Alert.source_id) == source.id, col(Alert.kind) == "source-late", col(Alert.resolved_at).is_(None)
+            )
             .values(resolved_at=now)
             .execution_options(synchronize_session=False)
         )
@@ -76,7 +78,9 @@ def heard(session: Session, source: Source, reading: Reading, *, now: datetime) 
     session.flush()
 
 
-def refused_whole(session: Session, source: Source, submission: Submission, error: Exception, *, now: datetime) -> dict[str, Any]:
+def refused_whole(
+    session: Session, source: Source, submission: Submission, error: Exception, *, now: datetime
+) -> dict[str, Any]:
     """End a submission of which nothing can be read; a source that changed its shape stops."""
     report = Report()
     for found in _issues_of(error):
@@ -123,7 +127,9 @@ def stop_source(session: Session, source: Source, why: str, *, now: datetime) ->
         source.state = "stopped"
         source.stopped_why = why
     open_alert = session.exec(
-        select(Alert.id).where(Alert.source_id == source.id, Alert.kind == "source-stopped", col(Alert.resolved_at).is_(None))
+        select(Alert.id).where(
+            Alert.source_id == source.id, Alert.kind == "source-stopped", col(Alert.resolved_at).is_(None)
+        )
     ).first()
     if open_alert is None:
         session.add(

@@ -122,7 +122,16 @@ def absent(session: Session, *, source: Source, whole: Whole, published_at: date
     return Absent(before, [], gone) if sudden or (whole.unnamed and gone) else Absent(before, gone, [])
 
 
-def hold(session: Session, *, source: Source, urns: Iterable[str], whole: Whole, submission_id: str, published_at: datetime, now: datetime) -> list[str]:
+def hold(
+    session: Session,
+    *,
+    source: Source,
+    urns: Iterable[str],
+    whole: Whole,
+    submission_id: str,
+    published_at: datetime,
+    now: datetime,
+) -> list[str]:
     """Let absences wait for a person's word. One that waits already goes on waiting, with the newer feed's clock; one
     that was refused and never came back is not asked about again. Returns the settings that wait."""
     parts = ",".join(part for part in PARTS if whole.parts & BIT[part])
@@ -130,7 +139,9 @@ def hold(session: Session, *, source: Source, urns: Iterable[str], whole: Whole,
     open_rows = {
         row.urn: row
         for row in session.exec(
-            select(Absence).where(Absence.source_id == source.id, col(Absence.state).in_([WAITING, REFUSED])).order_by(col(Absence.id))
+            select(Absence)
+            .where(Absence.source_id == source.id, col(Absence.state).in_([WAITING, REFUSED]))
+            .order_by(col(Absence.id))
         )
     }
     waiting: list[str] = []
@@ -138,7 +149,16 @@ def hold(session: Session, *, source: Source, urns: Iterable[str], whole: Whole,
     for urn in wanted:
         row = open_rows.get(urn)
         if row is None:
-            fresh.append({"source_id": source.id, "urn": urn, "parts": parts, "submission_id": submission_id, "as_of": published_at, "state": WAITING})
+            fresh.append(
+                {
+                    "source_id": source.id,
+                    "urn": urn,
+                    "parts": parts,
+                    "submission_id": submission_id,
+                    "as_of": published_at,
+                    "state": WAITING,
+                }
+            )
             waiting.append(urn)
         elif row.state == WAITING:
             row.as_of, row.parts = max(row.as_of, published_at), parts
@@ -153,7 +173,9 @@ def hold(session: Session, *, source: Source, urns: Iterable[str], whole: Whole,
 
 def returned(session: Session, *, source: Source, urns: Iterable[str], now: datetime) -> int:
     """Settle the absences of settings that the source speaks of again; returns how many."""
-    rows = session.exec(select(Absence).where(Absence.source_id == source.id, col(Absence.state).in_([WAITING, REFUSED]))).all()
+    rows = session.exec(
+        select(Absence).where(Absence.source_id == source.id, col(Absence.state).in_([WAITING, REFUSED]))
+    ).all()
     again = set(urns) if rows else set()
     back = [row for row in rows if row.urn in again]
     for row in back:
@@ -178,7 +200,14 @@ def settle(session: Session, *, source: Source, urns: Iterable[str], now: dateti
 
 
 def withdraw_settings(
-    session: Session, *, source: Source, urns: list[str], parts: Iterable[str], at: datetime, submission_id: str | None, now: datetime
+    session: Session,
+    *,
+    source: Source,
+    urns: list[str],
+    parts: Iterable[str],
+    at: datetime,
+    submission_id: str | None,
+    now: datetime,
 ) -> int:
     """Withdraw what a source said of at most 1,000 settings in these parts before `at`; returns how many words."""
     keys = [
@@ -193,7 +222,16 @@ def withdraw_settings(
             )
         )
     ]
-    done = withdraw(session, source=source, keys=keys, at=at, inclusive=False, received_at=now, submission_id=submission_id, bulk=True)
+    done = withdraw(
+        session,
+        source=source,
+        keys=keys,
+        at=at,
+        inclusive=False,
+        received_at=now,
+        submission_id=submission_id,
+        bulk=True,
+    )
     return done.withdrawn
 
 
@@ -214,7 +252,10 @@ def decide(session: Session, *, submission_id: str, confirm: bool, caller: Calle
             Absence.source_id == submission.source_id,
             Absence.state == WAITING,
             # A later feed that lacks the same settings renews their clock but does not ask again: either may be named.
-            sa.or_(col(Absence.submission_id) == submission_id, col(Absence.as_of) <= (submission.published_at or submission.received_at)),
+            sa.or_(
+                col(Absence.submission_id) == submission_id,
+                col(Absence.as_of) <= (submission.published_at or submission.received_at),
+            ),
         )
         .order_by(col(Absence.urn))
     ).all()
@@ -233,7 +274,13 @@ def decide(session: Session, *, submission_id: str, confirm: bool, caller: Calle
         for (parts, as_of), members in groups.items():
             for start in range(0, len(members), CHUNK):
                 withdrawn += withdraw_settings(
-                    session, source=source, urns=members[start : start + CHUNK], parts=parts.split(","), at=as_of, submission_id=submission_id, now=now
+                    session,
+                    source=source,
+                    urns=members[start : start + CHUNK],
+                    parts=parts.split(","),
+                    at=as_of,
+                    submission_id=submission_id,
+                    now=now,
                 )
     touch(session, urns, at=now, bulk=True)
     audit(

@@ -34,14 +34,27 @@ def begin(
     """
     kept = _kept(key)
     row = {
-        "organisation_id": organisation_id, "key": kept, "sha256": sha256, "submission_id": None, "status": None,
-        "lease_until": now + LEASE, "created_at": now,
+        "organisation_id": organisation_id,
+        "key": kept,
+        "sha256": sha256,
+        "submission_id": None,
+        "status": None,
+        "lease_until": now + LEASE,
+        "created_at": now,
     }
-    if session.execute(insert(session, Idempotency).values(row).on_conflict_do_nothing().returning(Idempotency.key)).first():
+    if session.execute(
+        insert(session, Idempotency).values(row).on_conflict_do_nothing().returning(Idempotency.key)
+    ).first():
         return None
     where = (col(Idempotency.organisation_id) == organisation_id, col(Idempotency.key) == kept)
     found = session.execute(
-        sa.select(col(Idempotency.sha256), col(Idempotency.submission_id), col(Idempotency.status), col(Idempotency.lease_until), col(Idempotency.created_at))
+        sa.select(
+            col(Idempotency.sha256),
+            col(Idempotency.submission_id),
+            col(Idempotency.status),
+            col(Idempotency.lease_until),
+            col(Idempotency.created_at),
+        )
         .where(*where)
         .with_for_update()
     ).one()
@@ -49,13 +62,17 @@ def begin(
     if under_way and not reserved and found.lease_until > now:
         wait = int((found.lease_until - now).total_seconds()) + 1
         raise Conflict(
-            "A request with this Idempotency-Key is still under way. Try again in a moment.", headers={"Retry-After": str(min(wait, 5))}
+            "A request with this Idempotency-Key is still under way. Try again in a moment.",
+            headers={"Retry-After": str(min(wait, 5))},
         )
     if under_way or found.created_at + settings.idempotency_for <= now:
         session.execute(sa.update(Idempotency).where(*where).values(row))
         return None
     if found.sha256 != sha256:
-        raise Invalid("This Idempotency-Key was used with another body. Use a new key for a new request.", errors=[{"rule": "idempotency-key-reused"}])
+        raise Invalid(
+            "This Idempotency-Key was used with another body. Use a new key for a new request.",
+            errors=[{"rule": "idempotency-key-reused"}],
+        )
     return Answered(found.submission_id, found.status)
 
 
@@ -64,12 +81,19 @@ def reserve(session: Session, *, organisation_id: str, key: str, settings: Setti
     kept = _kept(key)
     where = (col(Idempotency.organisation_id) == organisation_id, col(Idempotency.key) == kept)
     row = {"organisation_id": organisation_id, "key": kept, "sha256": "", "lease_until": now + LEASE, "created_at": now}
-    if session.execute(insert(session, Idempotency).values(row).on_conflict_do_nothing().returning(Idempotency.key)).first():
+    if session.execute(
+        insert(session, Idempotency).values(row).on_conflict_do_nothing().returning(Idempotency.key)
+    ).first():
         return
-    found = session.execute(sa.select(col(Idempotency.status), col(Idempotency.lease_until)).where(*where).with_for_update()).one()
+    found = session.execute(
+        sa.select(col(Idempotency.status), col(Idempotency.lease_until)).where(*where).with_for_update()
+    ).one()
     if found.status is None:
         if found.lease_until > now:
-            raise Conflict("A request with this Idempotency-Key is still under way. Try again in a moment.", headers={"Retry-After": "5"})
+            raise Conflict(
+                "A request with this Idempotency-Key is still under way. Try again in a moment.",
+                headers={"Retry-After": "5"},
+            )
         session.execute(sa.update(Idempotency).where(*where).values(row))
 
 
@@ -86,7 +110,9 @@ def release(session: Session, *, organisation_id: str, key: str) -> None:
     """Let go of a reservation whose body never arrived whole."""
     session.execute(
         sa.delete(Idempotency).where(
-            col(Idempotency.organisation_id) == organisation_id, col(Idempotency.key) == _kept(key), col(Idempotency.status).is_(None)
+            col(Idempotency.organisation_id) == organisation_id,
+            col(Idempotency.key) == _kept(key),
+            col(Idempotency.status).is_(None),
         )
     )
 

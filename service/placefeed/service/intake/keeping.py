@@ -21,10 +21,16 @@ def keep(session: Session, *, submission_id: str, chunk: int, judged: Sequence[J
     A record that says nothing new is in the raw records of the submission that first said it and is not kept again
     (`unchanged`, by index); a sheet's rows are, so that the sheet can be sent back with comments.
     """
-    lines = [_line(each) for each in judged if each.kept is not None and (each.row is not None or each.index not in unchanged)]
+    lines = [
+        _line(each)
+        for each in judged
+        if each.kept is not None and (each.row is not None or each.index not in unchanged)
+    ]
     if lines:
         content = zlib.compress(b"\n".join(lines), LEVEL)
-        session.execute(sa.insert(SubmissionRaw), [{"submission_id": submission_id, "chunk": chunk, "content": content}])
+        session.execute(
+            sa.insert(SubmissionRaw), [{"submission_id": submission_id, "chunk": chunk, "content": content}]
+        )
     rows = [
         {
             "submission_id": submission_id,
@@ -55,14 +61,20 @@ def _line(judged: Judged) -> bytes:
 def issue_dict(issue: Issue) -> dict[str, Any]:
     """An issue as it is kept beside its record: rule, severity, message, advice and place."""
     return {
-        "rule": issue.rule, "severity": issue.severity, "message": issue.message, "advice": issue.advice, "place": issue.place.to_dict(),
+        "rule": issue.rule,
+        "severity": issue.severity,
+        "message": issue.message,
+        "advice": issue.advice,
+        "place": issue.place.to_dict(),
     }
 
 
 def raw_records(session: Session, submission_id: str) -> Iterator[dict[str, Any]]:
     """The kept records of a submission in their order: index, record, and for a sheet row, place and issues."""
     chunks = session.exec(
-        select(SubmissionRaw.content).where(SubmissionRaw.submission_id == submission_id).order_by(col(SubmissionRaw.chunk))
+        select(SubmissionRaw.content)
+        .where(SubmissionRaw.submission_id == submission_id)
+        .order_by(col(SubmissionRaw.chunk))
     )
     for content in chunks:
         for line in zlib.decompress(content).split(b"\n"):
@@ -72,5 +84,9 @@ def raw_records(session: Session, submission_id: str) -> Iterator[dict[str, Any]
 def quarantined(session: Session, submission_id: str) -> list[Quarantine]:
     """What was refused of a submission, and why, in its order."""
     return list(
-        session.exec(select(Quarantine).where(Quarantine.submission_id == submission_id).order_by(col(Quarantine.record_index), col(Quarantine.id)))
+        session.exec(
+            select(Quarantine)
+            .where(Quarantine.submission_id == submission_id)
+            .order_by(col(Quarantine.record_index), col(Quarantine.id))
+        )
     )

@@ -38,11 +38,18 @@ def list_settings(
         urns = sorted(urn for urn in in_sight if urn > after)[: limit + 1]
     else:
         every = sa.union(
-            sa.select(col(RegisterSetting.urn)), sa.select(col(SpeaksFor.urn)), sa.select(col(Standing.urn)), sa.select(col(Certificate.urn))
+            sa.select(col(RegisterSetting.urn)),
+            sa.select(col(SpeaksFor.urn)),
+            sa.select(col(Standing.urn)),
+            sa.select(col(Certificate.urn)),
         ).subquery()
-        urns = list(session.scalars(sa.select(every.c.urn).where(every.c.urn > after).order_by(every.c.urn).limit(limit + 1)))
+        urns = list(
+            session.scalars(sa.select(every.c.urn).where(every.c.urn > after).order_by(every.c.urn).limit(limit + 1))
+        )
     page = urns[:limit]
-    registered = {row.urn: row for row in session.exec(select(RegisterSetting).where(col(RegisterSetting.urn).in_(page)))}
+    registered = {
+        row.urn: row for row in session.exec(select(RegisterSetting).where(col(RegisterSetting.urn).in_(page)))
+    }
     speakers = _speakers(session, page)
     items = []
     for urn in page:
@@ -69,7 +76,10 @@ def setting(session: Session, *, urn: str, caller: Caller, in_sight: Collection[
         found["provider"] = speaker
     certificate = session.get(Certificate, urn)
     if certificate is not None and sees(caller.role, "certificate"):
-        found["certificate"] = {"registeredOn": certificate.registered_on.isoformat(), "recordedAt": iso(certificate.recorded_at)}
+        found["certificate"] = {
+            "registeredOn": certificate.registered_on.isoformat(),
+            "recordedAt": iso(certificate.recorded_at),
+        }
     if state is not None:
         if state.ofsted is not None:
             found["ofsted"] = state.ofsted
@@ -97,7 +107,9 @@ def sources(session: Session, *, urn: str, caller: Caller, in_sight: Collection[
         .order_by(col(Source.precedence), col(Source.id))
     ).all()
     own = _own_sources(session, caller)
-    words = session.exec(select(Standing).where(Standing.urn == urn).order_by(col(Standing.part), col(Standing.item))).all()
+    words = session.exec(
+        select(Standing).where(Standing.urn == urn).order_by(col(Standing.part), col(Standing.item))
+    ).all()
     items = []
     for source, organisation in rows:
         if caller.role == PROVIDER and source.id not in own:
@@ -111,7 +123,13 @@ def sources(session: Session, *, urn: str, caller: Caller, in_sight: Collection[
 
 
 def history(
-    session: Session, *, urn: str, caller: Caller, before: int | None = None, limit: int = 100, in_sight: Collection[str] = ()
+    session: Session,
+    *,
+    urn: str,
+    caller: Caller,
+    before: int | None = None,
+    limit: int = 100,
+    in_sight: Collection[str] = (),
 ) -> tuple[list[Json], int | None]:
     """Observations, newest first, and the id to go on before: a provider's own words, all for the operator.
 
@@ -119,7 +137,9 @@ def history(
     """
     _may_see(session, urn, caller, in_sight)
     if not sees(caller.role, "history"):
-        raise NotAllowed("Members see what is available now, never series of it: in a small home they would show a child's moves.")
+        raise NotAllowed(
+            "Members see what is available now, never series of it: in a small home they would show a child's moves."
+        )
     query = select(Observation).where(Observation.urn == urn)
     if caller.role == PROVIDER:
         query = query.where(col(Observation.source_id).in_(_own_sources(session, caller)))
@@ -146,11 +166,19 @@ def history(
 def register_history(session: Session, *, urn: str, caller: Caller, in_sight: Collection[str] = ()) -> list[Json]:
     """What changed between Ofsted's files, newest first."""
     _may_see(session, urn, caller, in_sight)
-    rows = session.exec(select(RegisterHistory).where(RegisterHistory.urn == urn).order_by(col(RegisterHistory.as_at).desc(), col(RegisterHistory.id).desc()))
+    rows = session.exec(
+        select(RegisterHistory)
+        .where(RegisterHistory.urn == urn)
+        .order_by(col(RegisterHistory.as_at).desc(), col(RegisterHistory.id).desc())
+    )
     restricted = _restricted(session, urn)
     hidden = set() if sees(caller.role, "register, LA-only fields") else restricted
     return [
-        {"asAt": row.as_at.isoformat(), "what": row.what, "changed": {name: pair for name, pair in row.changed.items() if name not in hidden}}
+        {
+            "asAt": row.as_at.isoformat(),
+            "what": row.what,
+            "changed": {name: pair for name, pair in row.changed.items() if name not in hidden},
+        }
         for row in rows
     ]
 
@@ -173,7 +201,10 @@ def _is_known(session: Session, urn: str) -> bool:
         session.execute(
             sa.select(
                 sa.or_(
-                    *(sa.exists().where(col(table.urn) == urn) for table in (RegisterSetting, SpeaksFor, Standing, Certificate))
+                    *(
+                        sa.exists().where(col(table.urn) == urn)
+                        for table in (RegisterSetting, SpeaksFor, Standing, Certificate)
+                    )
                 )
             )
         ).scalar_one()
@@ -225,22 +256,31 @@ def _register(session: Session, urn: str, caller: Caller) -> Json | None:
             "asAt": each.as_at.isoformat(),
         }
         for each in session.exec(
-            select(RegisterInspection).where(RegisterInspection.urn == urn).order_by(col(RegisterInspection.inspected_on).desc(), col(RegisterInspection.id))
+            select(RegisterInspection)
+            .where(RegisterInspection.urn == urn)
+            .order_by(col(RegisterInspection.inspected_on).desc(), col(RegisterInspection.id))
         )
     ]
     known = {name: value for name, value in facts.items() if value is not None and name not in hidden}
-    since = {"asAt": row.as_at.isoformat(), **({"absentSince": row.absent_since.isoformat()} if row.absent_since else {})}
+    since = {
+        "asAt": row.as_at.isoformat(),
+        **({"absentSince": row.absent_since.isoformat()} if row.absent_since else {}),
+    }
     return {**known, **since, "inspections": inspections}
 
 
 def _words(session: Session, urn: str, caller: Caller) -> list[Json]:
     """The newest words on each part: a provider's own sources', all for the operator."""
-    query = select(Standing).where(Standing.urn == urn, col(Standing.withdrawn).is_(False)).order_by(
-        col(Standing.part), col(Standing.item), col(Standing.source_id)
+    query = (
+        select(Standing)
+        .where(Standing.urn == urn, col(Standing.withdrawn).is_(False))
+        .order_by(col(Standing.part), col(Standing.item), col(Standing.source_id))
     )
     if caller.role == PROVIDER:
         query = query.where(col(Standing.source_id).in_(_own_sources(session, caller)))
-    return [{**_clocks(row), "source": row.source_id, "document": orjson.loads(row.document)} for row in session.exec(query)]
+    return [
+        {**_clocks(row), "source": row.source_id, "document": orjson.loads(row.document)} for row in session.exec(query)
+    ]
 
 
 def _clocks(row: Standing) -> Json:
@@ -251,5 +291,3 @@ def _clocks(row: Standing) -> Json:
         "statedAt": iso(row.stated_at),
         **({"withdrawn": True} if row.withdrawn else {}),
     }
-
-

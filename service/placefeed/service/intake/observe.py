@@ -53,14 +53,18 @@ class Outcomes:
     withdrawn: int = 0
     live: list[Key] = field(default_factory=list)  # what stood, not withdrawn, before; asked for by `live=True`
     versions: dict[Key, int] = field(default_factory=dict)  # of what changed
-    stood: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # words, those not withdrawn, sum of versions, before
+    stood: dict[str, tuple[int, int, int]] = field(
+        default_factory=dict
+    )  # words, those not withdrawn, sum of versions, before
 
 
 def lock_source(session: Session, source_id: str) -> None:
     """Let one transaction at a time speak for a source. SQLite's one writer is that already."""
     if is_postgres(session):
         number = zlib.crc32(source_id.encode()) - 2**31
-        session.execute(sa.text("SELECT pg_advisory_xact_lock(:space, :source)"), {"space": _SOURCE_LOCK, "source": number})
+        session.execute(
+            sa.text("SELECT pg_advisory_xact_lock(:space, :source)"), {"space": _SOURCE_LOCK, "source": number}
+        )
 
 
 def observe(
@@ -143,8 +147,17 @@ def observe(
             told.append(_observation(source_id, key, STATED, as_of, received_at, submission_id, digest, body))
             attested.pop(key, None)
             stated[key] = {
-                "source_id": source_id, "urn": urn, "part": part, "item": item, "as_of": as_of, "stated_at": as_of,
-                "offer": offer, "withdrawn": False, "hash": digest, "document": body, "version": version,
+                "source_id": source_id,
+                "urn": urn,
+                "part": part,
+                "item": item,
+                "as_of": as_of,
+                "stated_at": as_of,
+                "offer": offer,
+                "withdrawn": False,
+                "hash": digest,
+                "document": body,
+                "version": version,
             }
             outcome = "accepted"
         if outcome in ("accepted", ATTESTED):
@@ -191,8 +204,13 @@ def withdraw(
         told.append(_observation(source.id, key, WITHDRAWN, at, received_at, submission_id, b"", None))
         changed.append(
             {
-                "b_source": source.id, "b_urn": key[0], "b_part": key[1], "b_item": key[2],
-                "as_of": at, "withdrawn": True, "version": version + 1,
+                "b_source": source.id,
+                "b_urn": key[0],
+                "b_part": key[1],
+                "b_item": key[2],
+                "as_of": at,
+                "withdrawn": True,
+                "version": version + 1,
             }
         )
         outcomes.touched.add(key[0])
@@ -237,7 +255,9 @@ def _history(
         if mark not in known:
             known.add(mark)
             key = (record.urn, part, item)
-            rows.append(_observation(source_id, key, SUPERSEDED, as_of, received_at, submission_id, digest, orjson.dumps(value)))
+            rows.append(
+                _observation(source_id, key, SUPERSEDED, as_of, received_at, submission_id, digest, orjson.dumps(value))
+            )
     return rows
 
 
@@ -252,6 +272,14 @@ def _observation(
     body: bytes | None,
 ) -> dict[str, Any]:
     return {
-        "source_id": source_id, "urn": key[0], "part": key[1], "item": key[2], "kind": kind, "as_of": as_of,
-        "received_at": received_at, "submission_id": submission_id, "hash": digest, "document": body,
+        "source_id": source_id,
+        "urn": key[0],
+        "part": key[1],
+        "item": key[2],
+        "kind": kind,
+        "as_of": as_of,
+        "received_at": received_at,
+        "submission_id": submission_id,
+        "hash": digest,
+        "document": body,
     }

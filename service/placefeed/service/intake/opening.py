@@ -41,7 +41,13 @@ def clean_name(name: str) -> str:
 
 
 def begin_reading(
-    session: Session, submission: Submission, source: Source, *, body: bytes | BinaryIO, settings: Settings, now: datetime
+    session: Session,
+    submission: Submission,
+    source: Source,
+    *,
+    body: bytes | BinaryIO,
+    settings: Settings,
+    now: datetime,
 ) -> Reading:
     """Open the document, judge its header and make ready to read the records. Raises AdapterError or Unreadable."""
     clock = _when_first_heard(session, submission)
@@ -58,7 +64,9 @@ def begin_reading(
     header = document.header
     is_feed = document.kind in ("json", "ndjson")
     hits = [hit for hit in personal.screen(header) if hit.severity == "error"]
-    found = [hit.to_issue(Place(pointer=hit.pointer)) for hit in hits] or (check_header(header, now=now) if is_feed else [])
+    found = [hit.to_issue(Place(pointer=hit.pointer)) for hit in hits] or (
+        check_header(header, now=now) if is_feed else []
+    )
     if any(each.severity == "error" for each in found):
         raise Unreadable([each for each in found if each.severity == "error"])
     said = header.get("publishedAt")
@@ -77,7 +85,9 @@ def begin_reading(
         now=now,
         header=dict(header),
     )
-    if header.get("complete") is True or ("complete" not in header and document.kind == "json" and submission.size > WHOLE):
+    if header.get("complete") is True or (
+        "complete" not in header and document.kind == "json" and submission.size > WHOLE
+    ):
         reading.whole = guards.Whole()  # a large JSON feed may say only at its end that it is complete
     for each in found:
         reading.report.add(each)
@@ -91,7 +101,11 @@ def _when_first_heard(session: Session, submission: Submission) -> datetime:
     """
     last = session.execute(
         sa.select(col(Submission.sha256), col(Submission.published_at))
-        .where(col(Submission.source_id) == submission.source_id, col(Submission.state) == "done", col(Submission.id) != submission.id)
+        .where(
+            col(Submission.source_id) == submission.source_id,
+            col(Submission.state) == "done",
+            col(Submission.id) != submission.id,
+        )
         .order_by(col(Submission.received_at).desc(), col(Submission.id).desc())
         .limit(1)
     ).first()

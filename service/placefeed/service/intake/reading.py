@@ -52,7 +52,9 @@ class Reading:
     read: int = 0
     unreadable: int = 0
     chunks: int = 0
-    header: dict[str, Any] = field(default_factory=dict)  # as it was judged; what a large feed adds at its end is not kept
+    header: dict[str, Any] = field(
+        default_factory=dict
+    )  # as it was judged; what a large feed adds at its end is not kept
     _records: Iterator[Any] | None = field(default=None, repr=False)
 
     @property
@@ -91,7 +93,9 @@ class Reading:
         self._say_parts(outcomes.parts)
         accepted = [record.urn for record, outcome in zip(good, outcomes.records, strict=True) if outcome == "accepted"]
         self._say_unknown(session, accepted, good)
-        unchanged = {record.index for record, outcome in zip(good, outcomes.records, strict=True) if outcome == "unchanged"}
+        unchanged = {
+            record.index for record, outcome in zip(good, outcomes.records, strict=True) if outcome == "unchanged"
+        }
         self._remember(source, judged, good, outcomes)
         keep(session, submission_id=self.submission_id, chunk=self.chunks, judged=judged, unchanged=unchanged)
         if outcomes.touched:
@@ -114,7 +118,9 @@ class Reading:
                 (row[0], row[1], row[2])
                 for row in session.execute(
                     sa.select(col(Standing.urn), col(Standing.part), col(Standing.item)).where(
-                        col(Standing.source_id) == source.id, col(Standing.urn).in_(ours), col(Standing.withdrawn).is_(False)
+                        col(Standing.source_id) == source.id,
+                        col(Standing.urn).in_(ours),
+                        col(Standing.withdrawn).is_(False),
                     )
                 )
             ]
@@ -126,7 +132,11 @@ class Reading:
 
         Most of what a polled feed has is this; it is told apart without looking at a single part.
         """
-        asked = {each.urn for each in judged if each.clean is not None and source.id in each.clean.stood and each.urn in ours and each.urn is not None}
+        asked = {
+            each.urn
+            for each in judged
+            if each.clean is not None and source.id in each.clean.stood and each.urn in ours and each.urn is not None
+        }
         if not asked:
             return set()
         lock_source(session, source.id)
@@ -138,7 +148,11 @@ class Reading:
             if clean is None or urn is None or urn in seen:
                 continue  # said twice in one feed: compared part by part
             seen.add(urn)
-            if urn not in asked or clean.stood.get(source.id) != sums.get(urn) or (self.whole is not None and urn in self.whole.seen):
+            if (
+                urn not in asked
+                or clean.stood.get(source.id) != sums.get(urn)
+                or (self.whole is not None and urn in self.whole.seen)
+            ):
                 continue
             same.add(each.index)
             if self.whole is not None:
@@ -151,7 +165,9 @@ class Reading:
             self.report.count("unchanged", len(same))
         return same
 
-    def _remember(self, source: Source, judged: Sequence[Judged], good: Sequence[CheckedRecord], outcomes: Outcomes) -> None:
+    def _remember(
+        self, source: Source, judged: Sequence[Judged], good: Sequence[CheckedRecord], outcomes: Outcomes
+    ) -> None:
         """Note which clean records said exactly what stands, for the next time."""
         clean = {each.index: each.clean for each in judged if each.clean is not None}
         for record, outcome in zip(good, outcomes.records, strict=True):
@@ -208,7 +224,9 @@ class Reading:
                 report.note_record(_entry(each, outcome))
             for refused in each.refused if each.checked is not None else ():
                 tally["rejected"] += 1
-                report.note_record({**_entry(each, "rejected"), "part": refused.part, **({"id": refused.item} if refused.item else {})})
+                report.note_record(
+                    {**_entry(each, "rejected"), "part": refused.part, **({"id": refused.item} if refused.item else {})}
+                )
             for found in each.issues:
                 report.add(found)
                 if found.severity == "warning":
@@ -224,7 +242,11 @@ class Reading:
                 found = issue("older-than-known", place=each.record.place)
                 found = replace(found, advice=f"{found.advice} What we know of the {each.part} is of {known}.")
             else:
-                found = issue("duplicate-id", f"One {each.part} is said twice, differently, for the same moment; the first was taken.", place=each.record.place)
+                found = issue(
+                    "duplicate-id",
+                    f"One {each.part} is said twice, differently, for the same moment; the first was taken.",
+                    place=each.record.place,
+                )
                 self.report.count("rejected")
             self.report.add(found)
             entry = {"index": each.record.index, "urn": each.record.urn, "part": each.part, "outcome": each.outcome}
@@ -243,6 +265,7 @@ class Reading:
             if record.urn in unknown:
                 self.report.add(issue("unknown-setting", place=record.place))
                 self.report.count("warnings")
+
 
 def _entry(judged: Judged, outcome: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"index": judged.index, "outcome": outcome}

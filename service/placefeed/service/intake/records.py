@@ -34,6 +34,7 @@ from placefeed.service.intake.parts import CheckedRecord, PartDocument
 from placefeed.service.intake.spots import Spot, item_at, spots_of_cell
 
 URN = re.compile(r"SC[0-9]{6}|[0-9]{7}")  # too short for an NHS number
+IN_RAW = "raw:"  # before a pointer that leads into the source's own form of a record, not into its document
 CHILD_ADVICE = "Nothing of this record was kept. Take out what concerns a child and send the record again."
 
 
@@ -67,7 +68,9 @@ class Judged:
 class Judge:
     """Judges the records of one submission. `published_at` is the clock of parts that have none of their own."""
 
-    def __init__(self, *, now: datetime, published_at: datetime, secret: bytes, memory: CleanMemory | None = None) -> None:
+    def __init__(
+        self, *, now: datetime, published_at: datetime, secret: bytes, memory: CleanMemory | None = None
+    ) -> None:
         self._now = now
         self._day = london_day(now)
         self._published_at = published_at
@@ -126,9 +129,13 @@ class Judge:
             return judged
         stated = list(parts.split(good, default_as_of=self._published_at))
         judged.kept = good
-        judged.checked = CheckedRecord(judged.urn, stated, record.index, place, parts.present_in(document), tuple(failed))
+        judged.checked = CheckedRecord(
+            judged.urn, stated, record.index, place, parts.present_in(document), tuple(failed)
+        )
         if self._memory is not None and digest is not None and not judged.issues and not failed:
-            judged.clean = self._memory.add(digest, day=self._day, clocks=_remembered(good, stated), present=judged.checked.present)
+            judged.clean = self._memory.add(
+                digest, day=self._day, clocks=_remembered(good, stated), present=judged.checked.present
+            )
         return judged
 
     def _check(self, document: dict[str, Any]) -> list[Issue]:
@@ -145,24 +152,38 @@ class Judge:
             hits += personal.screen(record.document)
         if record.raw is not None:
             # The sheet's row has columns that the standard has no place for.
-            hits += [replace(hit, pointer="", column=None) for hit in personal.screen(record.raw)]
-            for row in record.raw if isinstance(record.raw, list) else [record.raw]:
+            hits += [replace(hit, pointer=IN_RAW + hit.pointer, column=None) for hit in personal.screen(record.raw)]
+            for number, row in enumerate(record.raw if isinstance(record.raw, list) else [record.raw]):
                 cells = row.get("cells", row) if isinstance(row, dict) else {}
                 if isinstance(cells, dict):  # some forms have the label in one cell and the date in the next
-                    hits += [replace(hit, pointer="", column=None) for hit in personal.screen_cells(list(cells), list(cells.values()))]
+                    found = personal.screen_cells(list(cells), list(cells.values()))
+                    hits += [
+                        replace(hit, pointer=_in_row(number, list(cells)[hit.column or 0]), column=None)
+                        for hit in found
+                    ]
         for issue in record.issues:  # a message may quote the cell that it complains of
-            hits += [replace(hit, pointer="") for hit in personal.screen_text(f"{issue.message} {issue.advice}", free_text=False)]
+            hits += [
+                replace(hit, pointer="")
+                for hit in personal.screen_text(f"{issue.message} {issue.advice}", free_text=False)
+            ]
         return list(dict.fromkeys(hits))
 
     def _personal(self, record: SourceRecord, judged: Judged, hits: Sequence[personal.Hit]) -> Judged:
         document = record.document or {}
         touched = {hit.pointer for hit in hits}
-        named = not any(pointer in ("", "/urn") or pointer.startswith("/registration") for pointer in touched)
+        named = not any(pointer in ("", "/urn") or pointer.startswith(("/registration", IN_RAW)) for pointer in touched)
         urn = parts.setting_key(document) if (named and _named(document)) or _plain_urn(document) else None
-        place = Place(pointer=record.place.pointer, line=record.place.line, sheet=record.place.sheet, cell=record.place.cell, urn=urn)
+        place = Place(
+            pointer=record.place.pointer,
+            line=record.place.line,
+            sheet=record.place.sheet,
+            cell=record.place.cell,
+            urn=urn,
+        )
         judged.urn, judged.place, judged.kept, judged.row = urn, place, None, None
         errors = [hit for hit in hits if hit.severity == "error"]
-        judged.issues = [replace(hit.to_issue(_at(record, hit.pointer, place)), advice=CHILD_ADVICE) for hit in errors]
+        found = [replace(hit.to_issue(_at(record, hit.pointer, place)), advice=CHILD_ADVICE) for hit in errors]
+        judged.issues = list(dict.fromkeys(found))  # a cell that is in the document too was found twice
         content = _dump([record.document, record.raw]) or b""
         # Keyed, so that the number cannot be found by hashing all that there are.
         digest = hmac.new(derived_key(self._secret, "refused"), content, hashlib.sha256).hexdigest()
@@ -184,7 +205,11 @@ class Judge:
         for issue, spots in found:
             if not spots:
                 judged.unreadable = True
-                judged.refused.append(Refused(_sha(document), _errors(judged.issues), _dump(document if record.raw is None else record.raw)))
+                judged.refused.append(
+                    Refused(
+                        _sha(document), _errors(judged.issues), _dump(document if record.raw is None else record.raw)
+                    )
+                )
                 return None, []
             for spot in spots:
                 by_item.setdefault(spot, []).append(issue)
@@ -216,12 +241,20 @@ def refusal(judged: Judged, issue: Issue) -> Refused:
 
 def _at(record: SourceRecord, pointer: str, place: Place) -> Place:
     """Where a pointer of this record stands: its cell, or the pointer within the whole feed."""
+    if pointer.startswith(IN_RAW):
+        found = record.where_in_raw(pointer.removeprefix(IN_RAW))
+        return replace(found, urn=place.urn)
     found = record.where(pointer)
     if found is not record.place:
         return found if found.urn else replace(found, urn=place.urn)
     base = record.place.pointer
     joined = f"{base or ''}{pointer}" if record.place.sheet is None and (base or pointer) else base
     return replace(place, pointer=joined)
+
+
+def _in_row(number: int, heading: str) -> str:
+    """The pointer, within the raw record, of a cell in one of its rows."""
+    return f"{IN_RAW}/{number}/cells/{heading.replace('~', '~0').replace('/', '~1')}"
 
 
 def _again(document: dict[str, Any], known: Clocks, published_at: datetime) -> list[PartDocument]:

@@ -95,7 +95,9 @@ def mark_late(database: Database, *, now: datetime) -> int:
 
 
 def _expected(session: Session) -> list[Source]:
-    query = select(Source).where(col(Source.expected_every).is_not(None), col(Source.late_since).is_(None), Source.state != "paused")
+    query = select(Source).where(
+        col(Source.expected_every).is_not(None), col(Source.late_since).is_(None), Source.state != "paused"
+    )
     return list(session.exec(query.order_by(col(Source.id))))
 
 
@@ -115,7 +117,9 @@ def _adapter(source: Source, settings: Settings) -> Adapter:
     )
 
 
-def _take(database: Database, source: Source, adapter: Adapter, batch: Batch, *, settings: Settings, clock: Clock) -> str:
+def _take(
+    database: Database, source: Source, adapter: Adapter, batch: Batch, *, settings: Settings, clock: Clock
+) -> str:
     """Take one document in, with its cursor in the same transaction; then tell the folder what became of it."""
     spool = Spool(settings)
     large = len(batch.content) > settings.small_body
@@ -142,7 +146,13 @@ def _take(database: Database, source: Source, adapter: Adapter, batch: Batch, *,
             )
         else:
             taken = take(
-                session, source=row, body=batch.content, content_type=batch.content_type, name=clean_name(batch.name), settings=settings, now=now
+                session,
+                source=row,
+                body=batch.content,
+                content_type=batch.content_type,
+                name=clean_name(batch.name),
+                settings=settings,
+                now=now,
             )
         if row.state == "active":  # a source that stopped is read whole again once it is mended
             row.cursor = batch.cursor
@@ -194,7 +204,11 @@ def _note(database: Database, source_id: str, error: str | None, *, clock: Clock
             source.late_since = None
             session.execute(
                 sa.update(Alert)
-                .where(col(Alert.source_id) == source_id, col(Alert.kind) == "source-late", col(Alert.resolved_at).is_(None))
+                .where(
+                    col(Alert.source_id) == source_id,
+                    col(Alert.kind) == "source-late",
+                    col(Alert.resolved_at).is_(None),
+                )
                 .values(resolved_at=now)
                 .execution_options(synchronize_session=False)
             )

@@ -61,7 +61,11 @@ class Spool:
             return 0
         for path in self.folder.iterdir():
             try:
-                left = NAME.fullmatch(path.name) and path.name not in keep and time.time() - path.stat().st_mtime > older_than
+                left = (
+                    NAME.fullmatch(path.name)
+                    and path.name not in keep
+                    and time.time() - path.stat().st_mtime > older_than
+                )
             except FileNotFoundError:
                 continue  # its submission was finished just now
             if left:

@@ -19,7 +19,12 @@ def item_at(document: dict[str, Any], pointer: str) -> Spot | None:
     if name in parts.SINGLE:
         return name, None
     if name in parts.MANY:
-        if len(steps) > 1 and steps[1].isdigit() and isinstance(document[name], list) and int(steps[1]) < len(document[name]):
+        if (
+            len(steps) > 1
+            and steps[1].isdigit()
+            and isinstance(document[name], list)
+            and int(steps[1]) < len(document[name])
+        ):
             return name, int(steps[1])
         return name, None
     return None
@@ -33,7 +38,11 @@ def spots_of_cell(record: SourceRecord, document: dict[str, Any], place: Place) 
     row = _row_of(place)
     if row is None:
         return set()
-    spots = {item_at(document, pointer) for pointer, found in record.places.items() if found.sheet == place.sheet and _row_of(found) == row}
+    spots = {
+        item_at(document, pointer)
+        for pointer, found in record.places.items()
+        if found.sheet == place.sheet and _row_of(found) == row
+    }
     return {spot for spot in spots if spot is not None}
 
 

@@ -37,7 +37,9 @@ _COLUMNS = (
     _TABLE.c.offer,
     _TABLE.c.version,
 )
-_STANDING = sa.select(*_COLUMNS).where(_TABLE.c.source_id == sa.bindparam("source"), _TABLE.c.urn.in_(sa.bindparam("urns", expanding=True)))
+_STANDING = sa.select(*_COLUMNS).where(
+    _TABLE.c.source_id == sa.bindparam("source"), _TABLE.c.urn.in_(sa.bindparam("urns", expanding=True))
+)
 
 
 def standing_of(session: Session, source_id: str, urns: set[str]) -> dict[Key, Known]:
@@ -67,8 +69,13 @@ def standing_sums(session: Session, source_id: str, urns: list[str]) -> dict[str
 def renewed(source_id: str, key: Key, as_of: datetime, body: bytes, version: int) -> dict[str, Any]:
     """A row of `write`'s `attested`: the value stays, its clock is newer."""
     return {
-        "b_source": source_id, "b_urn": key[0], "b_part": key[1], "b_item": key[2],
-        "as_of": as_of, "document": body, "version": version,
+        "b_source": source_id,
+        "b_urn": key[0],
+        "b_part": key[1],
+        "b_item": key[2],
+        "as_of": as_of,
+        "document": body,
+        "version": version,
     }
 
 
@@ -100,7 +107,9 @@ _ATTEST = Many(
 )
 
 
-def write(session: Session, told: list[dict[str, Any]], stated: list[dict[str, Any]], attested: list[dict[str, Any]]) -> None:
+def write(
+    session: Session, told: list[dict[str, Any]], stated: list[dict[str, Any]], attested: list[dict[str, Any]]
+) -> None:
     """Append observations, and bring what stands up to date."""
     connection = session.connection()
     OBSERVE.run(connection, told)

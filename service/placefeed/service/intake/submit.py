@@ -50,7 +50,9 @@ class Taken:
 
 def reserve(session: Session, *, source: Source, idempotency_key: str, settings: Settings, now: datetime) -> None:
     """Keep other requests with this key out while a long body arrives; commit at once, then pass `reserved=True`."""
-    idempotency.reserve(session, organisation_id=source.organisation_id, key=idempotency_key, settings=settings, now=now)
+    idempotency.reserve(
+        session, organisation_id=source.organisation_id, key=idempotency_key, settings=settings, now=now
+    )
 
 
 def take(
@@ -148,10 +150,18 @@ def publication(session: Session, submission: Submission) -> dict[str, Any]:
     touched = sa.select(col(Observation.urn)).where(
         col(Observation.submission_id) == submission.id, col(Observation.kind).in_(["stated", "attested", "withdrawn"])
     )
-    waiting = session.execute(sa.select(sa.exists().where(col(Pending.urn).in_(touched), col(Pending.at) <= (submission.finished_at or submission.received_at)))).scalar_one()
+    waiting = session.execute(
+        sa.select(
+            sa.exists().where(
+                col(Pending.urn).in_(touched), col(Pending.at) <= (submission.finished_at or submission.received_at)
+            )
+        )
+    ).scalar_one()
     if waiting:
         return {"status": "pending"}
-    latest = session.execute(sa.select(sa.func.max(col(SettingState.published_at))).where(col(SettingState.urn).in_(touched))).scalar_one()
+    latest = session.execute(
+        sa.select(sa.func.max(col(SettingState.published_at))).where(col(SettingState.urn).in_(touched))
+    ).scalar_one()
     return {"status": "published", **({"publishedAt": iso(latest)} if latest is not None else {})}
 
 
@@ -170,9 +180,17 @@ def _answered(
     if key is None:
         return None
     before = idempotency.begin(
-        session, organisation_id=source.organisation_id, key=key, sha256=digest, reserved=reserved, settings=settings, now=now
+        session,
+        organisation_id=source.organisation_id,
+        key=key,
+        sha256=digest,
+        reserved=reserved,
+        settings=settings,
+        now=now,
     )
-    return None if before is None else Taken(before.submission_id, before.status, report_of(session, before.submission_id))
+    return (
+        None if before is None else Taken(before.submission_id, before.status, report_of(session, before.submission_id))
+    )
 
 
 def _row(source: Source, *, content_type: str, name: str, digest: str, size: int, now: datetime) -> Submission:
@@ -189,7 +207,9 @@ def _row(source: Source, *, content_type: str, name: str, digest: str, size: int
     )
 
 
-def _spool(session: Session, source: Source, submission: Submission, body: bytes, key: str | None, settings: Settings) -> Taken:
+def _spool(
+    session: Session, source: Source, submission: Submission, body: bytes, key: str | None, settings: Settings
+) -> Taken:
     writer = Spool(settings).writer()
     writer.write(body)
     writer.close()
@@ -202,20 +222,28 @@ def _hand_over(session: Session, source: Source, submission: Submission, key: st
     session.add(submission)
     session.flush()
     if key is not None:
-        idempotency.finish(session, organisation_id=source.organisation_id, key=key, submission_id=submission.id, status=202)
+        idempotency.finish(
+            session, organisation_id=source.organisation_id, key=key, submission_id=submission.id, status=202
+        )
     tell(session, "submission")
     return Taken(submission.id, 202, submission.report)
 
 
-def _finish_small(session: Session, source: Source, submission: Submission, report: dict[str, Any], key: str | None) -> Taken:
+def _finish_small(
+    session: Session, source: Source, submission: Submission, report: dict[str, Any], key: str | None
+) -> Taken:
     status = {"rejected": 422, "unchanged": 200}.get(report["verdict"], 201)
     if key is not None:
-        idempotency.finish(session, organisation_id=source.organisation_id, key=key, submission_id=submission.id, status=status)
+        idempotency.finish(
+            session, organisation_id=source.organisation_id, key=key, submission_id=submission.id, status=status
+        )
     return Taken(submission.id, status, report)
 
 
 def sweep_spool(database: Database, settings: Settings) -> int:
     """Delete spooled files that no submission names: uploads that broke off before they were submitted."""
     with database.read() as session:
-        keep = {name for name in session.exec(select(Submission.spool).where(col(Submission.spool).is_not(None))) if name}
+        keep = {
+            name for name in session.exec(select(Submission.spool).where(col(Submission.spool).is_not(None))) if name
+        }
     return Spool(settings).sweep(keep, older_than=UPLOADS_END.total_seconds())

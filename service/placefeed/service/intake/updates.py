@@ -74,7 +74,13 @@ def put(
         document = {"id": item, **document}
     found += check_part(part, document, now=now)
     if part in IDENTIFIED and isinstance(document, dict) and document["id"] != item:
-        found.append(issue("schema-pattern", f"The id in the document is not the one in the address, “{item}”.", place=Place(pointer="/id")))
+        found.append(
+            issue(
+                "schema-pattern",
+                f"The id in the document is not the one in the address, “{item}”.",
+                place=Place(pointer="/id"),
+            )
+        )
     errors = [each for each in found if each.severity == "error"]
     if errors:
         raise Invalid("The document has errors; nothing was changed.", errors=[_error(each) for each in errors])
@@ -99,14 +105,25 @@ def put(
 
 
 def withdraw(
-    session: Session, *, source: Source, urn: str, part: PartName, item: str = "", if_match: str | None = None, now: datetime
+    session: Session,
+    *,
+    source: Source,
+    urn: str,
+    part: PartName,
+    item: str = "",
+    if_match: str | None = None,
+    now: datetime,
 ) -> Result:
     """Withdraw one part of a setting, as of now. Raises NotFound where nothing stands, NotAllowed, Stale."""
     _may_speak(session, source, urn, now=now)
     lock_source(session, source.id)
     before = _standing(session, source.id, urn, part, item)
     if before is None or before.withdrawn:
-        raise NotFound(f"There is no {part} “{item}” of this setting to withdraw." if item else f"There is no {part} of this setting to withdraw.")
+        raise NotFound(
+            f"There is no {part} “{item}” of this setting to withdraw."
+            if item
+            else f"There is no {part} of this setting to withdraw."
+        )
     _check_match(if_match, before)
     submission = _submission(session, source, f"withdrawal of a {part}", [], urn=urn, now=now)
     # A clock a little ahead of ours stated it; the withdrawal comes after that all the same.
@@ -141,7 +158,9 @@ def attest(session: Session, *, source: Source, urn: str, as_of: datetime | None
         .execution_options(populate_existing=True)
     ).all()
     if not rows:
-        raise NotFound("You have said nothing of this setting that could be attested. Send its capacity or vacancies first.")
+        raise NotFound(
+            "You have said nothing of this setting that could be attested. Send its capacity or vacancies first."
+        )
     newest = max(row.as_of for row in rows)
     if all(row.as_of > moment for row in rows):
         raise Conflict(
@@ -149,7 +168,9 @@ def attest(session: Session, *, source: Source, urn: str, as_of: datetime | None
             errors=[{"pointer": "/asOf", "rule": "older-than-known"}],
         )
     stated = [
-        PartDocument(row.part, row.item, moment, {**orjson.loads(row.document), "asOf": iso(moment)}, row.hash) for row in rows if row.as_of <= moment
+        PartDocument(row.part, row.item, moment, {**orjson.loads(row.document), "asOf": iso(moment)}, row.hash)
+        for row in rows
+        if row.as_of <= moment
     ]
     submission = _submission(session, source, "attestation", [], urn=urn, now=now)
     outcomes = _observe(session, source, urn, stated, submission, now)
@@ -195,7 +216,9 @@ def _screened(document: list[Any]) -> list[Issue]:
     hits = [replace(hit, pointer=hit.pointer.removeprefix("/1")) for hit in personal.screen(document)]
     errors = [hit.to_issue() for hit in hits if hit.severity == "error"]
     if errors:
-        raise Invalid("This looks like data about a child; nothing of it was kept.", errors=[_error(each) for each in errors])
+        raise Invalid(
+            "This looks like data about a child; nothing of it was kept.", errors=[_error(each) for each in errors]
+        )
     return [hit.to_issue() for hit in hits]
 
 
@@ -220,7 +243,9 @@ def _check_match(if_match: str | None, before: Standing | None) -> None:
         raise Stale("It has changed since you read it. Read it again, and repeat your change if it still holds.")
 
 
-def _submission(session: Session, source: Source, name: str, stated: list[PartDocument], *, urn: str, now: datetime) -> Submission:
+def _submission(
+    session: Session, source: Source, name: str, stated: list[PartDocument], *, urn: str, now: datetime
+) -> Submission:
     """The row of a small update, with what was sent."""
     body = orjson.dumps([each.document for each in stated])
     submission = Submission(
@@ -241,13 +266,19 @@ def _submission(session: Session, source: Source, name: str, stated: list[PartDo
     session.flush()
     if stated:
         line = orjson.dumps({"index": 0, "record": {"urn": urn, stated[0].part: stated[0].document}})
-        session.execute(sa.insert(SubmissionRaw), [{"submission_id": submission.id, "chunk": 0, "content": zlib.compress(line, 1)}])
+        session.execute(
+            sa.insert(SubmissionRaw), [{"submission_id": submission.id, "chunk": 0, "content": zlib.compress(line, 1)}]
+        )
     return submission
 
 
-def _observe(session: Session, source: Source, urn: str, stated: list[PartDocument], submission: Submission, now: datetime) -> Outcomes:
+def _observe(
+    session: Session, source: Source, urn: str, stated: list[PartDocument], submission: Submission, now: datetime
+) -> Outcomes:
     record = CheckedRecord(urn, stated)
-    outcomes = observe(session, source=source, records=[record], received_at=now, submission_id=submission.id, bulk=False)
+    outcomes = observe(
+        session, source=source, records=[record], received_at=now, submission_id=submission.id, bulk=False
+    )
     if outcomes.touched:
         guards.returned(session, source=source, urns=outcomes.touched, now=now)
     source.last_heard_at = source.last_good_at = now
@@ -272,5 +303,3 @@ def _report(
     session.add(submission)
     session.flush()
     return submission.report
-
-

@@ -124,7 +124,9 @@ def _work(database: Database, claim: _Claim, *, settings: Settings, clock: Clock
     try:
         with spool.reader(submission.spool) as stream:
             with database.read() as session:
-                reading = begin_reading(session, submission, source, body=stream, settings=settings, now=submission.received_at)
+                reading = begin_reading(
+                    session, submission, source, body=stream, settings=settings, now=submission.received_at
+                )
             if claim.offset:
                 restore(reading.report, submission.report or {})
             reading.bulk = True
@@ -190,7 +192,9 @@ def _held(session: Session, claim: _Claim, now: datetime) -> Submission:
     """The submission, with the lease renewed. Raises LeaseLost where another worker has it."""
     done: Any = session.execute(
         sa.update(Submission)
-        .where(col(Submission.id) == claim.id, col(Submission.attempt) == claim.attempt, col(Submission.state) == "working")
+        .where(
+            col(Submission.id) == claim.id, col(Submission.attempt) == claim.attempt, col(Submission.state) == "working"
+        )
         .values(lease_until=now + LEASE)
         .execution_options(synchronize_session=False)
     )
@@ -210,7 +214,9 @@ def _let_go(database: Database, claim: _Claim, clock: Clock) -> None:
 
 
 def _loaded(session: Session, claim: _Claim) -> Submission:
-    return session.exec(select(Submission).where(Submission.id == claim.id).execution_options(populate_existing=True)).one()
+    return session.exec(
+        select(Submission).where(Submission.id == claim.id).execution_options(populate_existing=True)
+    ).one()
 
 
 def _source(session: Session, submission: Submission) -> Source:

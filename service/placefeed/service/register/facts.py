@@ -68,7 +68,11 @@ class Facts:
     def state(self) -> dict[str, Any]:
         """What history compares: known facts by their names in answers."""
         columns = {shown: getattr(self, name) for name, shown in COLUMNS.items()}
-        return {name: value for name, value in {**columns, **self.extra}.items() if value is not None and name not in _NOT_COMPARED}
+        return {
+            name: value
+            for name, value in {**columns, **self.extra}.items()
+            if value is not None and name not in _NOT_COMPARED
+        }
 
 
 _NOT_COMPARED = {"restricted"}

@@ -81,7 +81,10 @@ class Inspections:
                 .values({name: sa.bindparam(f"b_{name}") for name in ("event", "published_on", "judgements", "as_at")})
             )
             rows = [
-                {"b_id": row["id"], **{f"b_{name}": row[name] for name in ("event", "published_on", "judgements", "as_at")}}
+                {
+                    "b_id": row["id"],
+                    **{f"b_{name}": row[name] for name in ("event", "published_on", "judgements", "as_at")},
+                }
                 for row in self._changed.values()
             ]
             self._session.connection().execute(update, rows)

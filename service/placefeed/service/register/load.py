@@ -41,7 +41,14 @@ def read_file(data: bytes, *, name: str = "", as_at: date | None = None) -> Read
 
 
 def import_file(
-    session: Session, data: bytes, *, name: str = "", as_at: date | None = None, complete: bool = False, simulated: bool = False, now: datetime
+    session: Session,
+    data: bytes,
+    *,
+    name: str = "",
+    as_at: date | None = None,
+    complete: bool = False,
+    simulated: bool = False,
+    now: datetime,
 ) -> ImportResult:
     """Read a file and load it. The same bytes, or the same records in other bytes, change nothing.
 
@@ -51,7 +58,9 @@ def import_file(
     return load(session, read_file(data, name=name, as_at=as_at), complete=complete, simulated=simulated, now=now)
 
 
-def load(session: Session, reading: Reading, *, complete: bool = False, simulated: bool = False, now: datetime) -> ImportResult:
+def load(
+    session: Session, reading: Reading, *, complete: bool = False, simulated: bool = False, now: datetime
+) -> ImportResult:
     """Load what was read, in the caller's transaction."""
     if is_postgres(session):
         session.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": REGISTER_LOCK})
@@ -61,7 +70,12 @@ def load(session: Session, reading: Reading, *, complete: bool = False, simulate
     if before is not None and (before.complete or not complete):
         return _repeated(before)
     row = before or RegisterFile(
-        sha256=reading.sha256, kind=file.kind, title=file.title[:500], as_at=day, restricted=file.restricted, imported_at=now
+        sha256=reading.sha256,
+        kind=file.kind,
+        title=file.title[:500],
+        as_at=day,
+        restricted=file.restricted,
+        imported_at=now,
     )
     row.complete = complete
     session.add(row)
@@ -77,9 +91,13 @@ def load(session: Session, reading: Reading, *, complete: bool = False, simulate
 
 def _dated(file: OfstedFile, before: RegisterFile | None, *, complete: bool, now: datetime) -> date:
     if file.kind == "movements":
-        raise Invalid("This is a list of settings that joined and left, not of settings. Import the provider-level list of the same date.")
+        raise Invalid(
+            "This is a list of settings that joined and left, not of settings. Import the provider-level list of the same date."
+        )
     if complete and file.kind in ("in-year", "premises"):
-        raise Invalid("This list names inspections or premises, not every setting, so it can't be complete. Import it without “complete”.")
+        raise Invalid(
+            "This list names inspections or premises, not every setting, so it can't be complete. Import it without “complete”."
+        )
     if file.as_at is None:
         if before is not None:
             return before.as_at
@@ -90,7 +108,9 @@ def _dated(file: OfstedFile, before: RegisterFile | None, *, complete: bool, now
     if file.as_at > london_day(now):
         raise Invalid(f"The file's date, {file.as_at:%d/%m/%Y}, is still to come. Check it, or give the right one.")
     if before is not None and before.as_at != file.as_at:
-        raise Conflict(f"This file was imported before, as at {before.as_at:%d/%m/%Y}. It can't be imported under another date.")
+        raise Conflict(
+            f"This file was imported before, as at {before.as_at:%d/%m/%Y}. It can't be imported under another date."
+        )
     return file.as_at
 
 

@@ -28,7 +28,15 @@ class Loading:
     """One file on its way in."""
 
     def __init__(
-        self, session: Session, file: OfstedFile, day: date, file_id: int, *, complete: bool, simulated: bool, now: datetime
+        self,
+        session: Session,
+        file: OfstedFile,
+        day: date,
+        file_id: int,
+        *,
+        complete: bool,
+        simulated: bool,
+        now: datetime,
     ) -> None:
         self._session = session
         self._file = file
@@ -59,7 +67,9 @@ class Loading:
         result.complete, result.complete_hint = self._complete, file.complete_hint
         result.rows, result.settings = file.data_rows, kept
         result.childrens_homes, result.places = len(homes), sum(row.places or 0 for row in homes)
-        result.scope = sorted({row.provision_type for row in file.rows if row.provision_type}) if file.kind in SUBSETS else None
+        result.scope = (
+            sorted({row.provision_type for row in file.rows if row.provision_type}) if file.kind in SUBSETS else None
+        )
         self._absences()
         self._newly_known_as_absent()
         self._tell_late()
@@ -96,7 +106,9 @@ class Loading:
 
     def _is_older(self, before: dict[str, Any]) -> bool:
         # Of two lists of one day, the one of settings knows more of them than the one of inspections.
-        return bool(before["as_at"] > self._day or (before["as_at"] == self._day and self._file.kind in ("in-year", "premises")))
+        return bool(
+            before["as_at"] > self._day or (before["as_at"] == self._day and self._file.kind in ("in-year", "premises"))
+        )
 
     def _count(self, urn: str, *, changed: bool) -> None:
         if changed:
@@ -178,7 +190,9 @@ class Loading:
             elif row["absent_since"] > self._day:  # an earlier complete list did not have it either
                 self._session.execute(
                     sa.update(HISTORY)
-                    .where(HISTORY.c.urn == row["urn"], HISTORY.c.what == "left", HISTORY.c.as_at == row["absent_since"])
+                    .where(
+                        HISTORY.c.urn == row["urn"], HISTORY.c.what == "left", HISTORY.c.as_at == row["absent_since"]
+                    )
                     .values(as_at=self._day, file_id=self._file_id)
                 )
                 row["absent_since"] = self._day
@@ -198,7 +212,9 @@ class Loading:
         """A setting that an old file names first may long be gone: a newer complete list, loaded before, lacks it."""
         fresh = [row for row in self._rows if row["last_seen"] == self._day and row["absent_since"] is None]
         newer = self._session.exec(
-            select(RegisterFile).where(col(RegisterFile.complete).is_(True), RegisterFile.as_at > self._day).order_by(col(RegisterFile.as_at))
+            select(RegisterFile)
+            .where(col(RegisterFile.complete).is_(True), RegisterFile.as_at > self._day)
+            .order_by(col(RegisterFile.as_at))
         ).all()
         for file in newer:
             scope = file.result.get("scope")
@@ -226,7 +242,9 @@ class Loading:
             earlier = state_before(moments, self._day)
             word = Entry(self._day, self._file_id, merged(_facts_of(row.urn, earlier), row, self._file).state())
             stored = self._known[row.urn]
-            anchor = Entry(stored["as_at"], newest.get(stored["as_at"], self._file_id), present.state()) if present else None
+            anchor = (
+                Entry(stored["as_at"], newest.get(stored["as_at"], self._file_id), present.state()) if present else None
+            )
             lines = told(row.urn, inserted(moments, word, now=anchor))
             if _comparable(lines) != _comparable(stories[row.urn]):
                 rewritten.append(row.urn)
@@ -250,7 +268,9 @@ class Loading:
             )
             self._session.execute(upsert, rows)
         if self._history:
-            lines = [{name: line[name] for name in ("urn", "as_at", "file_id", "what", "changed")} for line in self._history]
+            lines = [
+                {name: line[name] for name in ("urn", "as_at", "file_id", "what", "changed")} for line in self._history
+            ]
             self._session.execute(sa.insert(HISTORY), lines)
 
 

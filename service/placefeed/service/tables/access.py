@@ -17,7 +17,9 @@ class ApiKey(SQLModel, table=True):
 
     id: str = Field(primary_key=True, max_length=40)
     organisation_id: str = Field(foreign_key="organisation.id", index=True, max_length=80)
-    source_id: str | None = Field(default=None, foreign_key="source.id", max_length=120)  # what a provider's key speaks as
+    source_id: str | None = Field(
+        default=None, foreign_key="source.id", max_length=120
+    )  # what a provider's key speaks as
     role: str = Field(max_length=20)
     scopes: list[str] = Field(default_factory=list, sa_type=JSON)
     label: str = Field(default="", max_length=200)

@@ -44,7 +44,9 @@ class SettingState(SQLModel, table=True):
 
     urn: str = Field(primary_key=True, max_length=80)
     changes_at: datetime | None = Field(default=None, index=True)
-    explanation: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)  # [{source, vacancy, listed, why: [...]}]
+    explanation: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=JSON
+    )  # [{source, vacancy, listed, why: [...]}]
     ofsted: dict[str, Any] | None = Field(default=None, sa_type=JSON)  # the reconciled status, for change events
     published_at: datetime
 

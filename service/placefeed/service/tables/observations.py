@@ -48,7 +48,9 @@ class Standing(SQLModel, table=True):
     item: str = Field(primary_key=True, default="", max_length=64)
     as_of: datetime
     stated_at: datetime
-    offer: int = Field(default=1)  # counts up when an id that was withdrawn is offered again: a new offer, a new listing
+    offer: int = Field(
+        default=1
+    )  # counts up when an id that was withdrawn is offered again: a new offer, a new listing
     withdrawn: bool = Field(default=False)
     hash: bytes
     document: bytes

@@ -43,7 +43,9 @@ class RegisterSetting(SQLModel, table=True):
     la_code: str | None = Field(default=None, max_length=9, index=True)
     region: str | None = Field(default=None, max_length=60)
     sector: str | None = Field(default=None, max_length=40)
-    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # shortBreaksOnly, educationUrn, premises, needs...
+    facts: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSON
+    )  # shortBreaksOnly, educationUrn, premises, needs...
     simulated: bool = Field(default=False)
 
 
