@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,12 @@ def ofsted_list(*rows: tuple[str, str]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
-def feed_of(*urns: str, places: int = 1, minutes_ago: float = 5, **more: Any) -> dict[str, Any]:
-    """A feed with one vacancy and a count for each setting."""
-    as_of = instant(minutes_ago)
+SECONDS = count(1)
+
+
+def feed_of(*urns: str, places: int = 1, **more: Any) -> dict[str, Any]:
+    """A feed with one vacancy and a count for each setting; each is a second newer than the one before, in any order of tests."""
+    as_of = instant(5 - next(SECONDS) / 60)
     capacity = {
         "asOf": as_of,
         "registered": 4,
@@ -207,7 +211,7 @@ def test_a_push_is_taken_published_and_listed(exchange: Exchange) -> None:
 
 
 def test_the_same_push_again_changes_nothing(exchange: Exchange) -> None:
-    provider, feed = exchange.as_("provider"), feed_of(OURS, minutes_ago=4)
+    provider, feed = exchange.as_("provider"), feed_of(OURS)
     first = provider.push(feed, idempotency_key="once")
 
     again = provider.push(feed, idempotency_key="once")
@@ -219,14 +223,14 @@ def test_the_same_push_again_changes_nothing(exchange: Exchange) -> None:
 
 def test_one_key_for_two_bodies_is_refused(exchange: Exchange) -> None:
     provider = exchange.as_("provider")
-    provider.push(feed_of(OURS, minutes_ago=3.9), idempotency_key="twice")
+    provider.push(feed_of(OURS), idempotency_key="twice")
 
     with pytest.raises(Refused):
-        provider.push(feed_of(OURS, minutes_ago=3.8), idempotency_key="twice")
+        provider.push(feed_of(OURS), idempotency_key="twice")
 
 
 def test_a_record_with_errors_is_reported_at_its_place_and_the_rest_is_taken(exchange: Exchange) -> None:
-    feed = feed_of(OURS, minutes_ago=3)
+    feed = feed_of(OURS)
     feed["settings"].append({"urn": OURS_TOO, "capacity": {"asOf": instant(3), "ocupied": 1}})
 
     report = exchange.as_("provider").push(feed)
@@ -269,7 +273,7 @@ def test_a_sheet_is_sent_and_its_errors_come_back_with_their_cells(
 
 def test_a_report_can_be_read_again(exchange: Exchange) -> None:
     provider = exchange.as_("provider")
-    sent = provider.push(feed_of(OURS, minutes_ago=2.9))
+    sent = provider.push(feed_of(OURS))
 
     assert provider.report(sent.id).verdict == sent.verdict
     assert provider.submission(sent.id)["id"] == sent.id
@@ -289,8 +293,8 @@ def test_a_body_that_is_no_feed_is_refused(exchange: Exchange) -> None:
 
 
 def test_the_list_comes_in_pages_with_a_version(exchange: Exchange) -> None:
-    exchange.as_("provider").push(feed_of(OURS, OURS_TOO, minutes_ago=2.5))
-    exchange.as_("rival").push(feed_of(THEIRS, minutes_ago=2.5))
+    exchange.as_("provider").push(feed_of(OURS, OURS_TOO))
+    exchange.as_("rival").push(feed_of(THEIRS))
     member = exchange.as_("member")
 
     pages = []
@@ -318,7 +322,7 @@ def test_an_unchanged_list_is_not_sent_again(exchange: Exchange) -> None:
 
 
 def test_filters_reach_the_exchange(exchange: Exchange) -> None:
-    exchange.as_("provider").push(feed_of(OURS, minutes_ago=2.4))
+    exchange.as_("provider").push(feed_of(OURS))
     member = exchange.as_("member")
 
     assert list(member.iterate(age=14, urn=OURS))
@@ -328,7 +332,7 @@ def test_filters_reach_the_exchange(exchange: Exchange) -> None:
 
 
 def test_one_listing(exchange: Exchange) -> None:
-    exchange.as_("provider").push(feed_of(OURS, minutes_ago=2.3))
+    exchange.as_("provider").push(feed_of(OURS))
     member = exchange.as_("member")
     [item] = member.iterate(urn=OURS)
 
