@@ -88,6 +88,8 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Off until it is configured (a later issue): asking whether it is on costs a tenth of a ready answer.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     # Flat, and not included one in the other: then an address that several routers serve is one address, and a test can
     # walk through all routes.

@@ -1,7 +1,7 @@
 """The database: engines, sessions, the publisher's lock, and the bell that wakes whoever waits for news.
 
 SQLite has a read engine (plain BEGIN) and a write engine (BEGIN IMMEDIATE) behind one in-process lock: with IMMEDIATE on
-reads a small update took five seconds. PostgreSQL has one engine; NOTIFY rings the bell in every process.
+reads a small update took five seconds. PostgreSQL has one pool; NOTIFY rings the bell in every process.
 """
 
 import contextlib
@@ -71,6 +71,26 @@ class Bell:
         return lambda: self._hooks.remove(call)
 
 
+class Turns:
+    """A lock that is given in the order in which it was asked for: a small update waits for one bulk chunk, never for many."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked = 0
+        self._served = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            ours = self._asked
+            self._asked += 1
+            self._changed.wait_for(lambda: self._served == ours)
+
+    def __exit__(self, *_exception: object) -> None:
+        with self._changed:
+            self._served += 1
+            self._changed.notify_all()
+
+
 class Database:
     """The engines of one process. Made by `create_app` or a command; closed with `close()`."""
 
@@ -81,7 +101,7 @@ class Database:
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.dialect = self.url.get_backend_name()
         self.bell = Bell()
-        self._write_lock = threading.Lock()
+        self._turns = Turns()
         self._stop = threading.Event()
         self._listener: threading.Thread | None = None
         if self.dialect == "sqlite":
@@ -89,7 +109,7 @@ class Database:
             self.reader = _sqlite_engine(self.url, begin="BEGIN")
             self.writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE")
         else:
-            self.reader = self.writer = sa.create_engine(
+            self.writer = sa.create_engine(
                 self.url,
                 pool_size=POOL,
                 max_overflow=10,
@@ -97,6 +117,8 @@ class Database:
                 isolation_level="READ COMMITTED",
                 **JSON_BY_ORJSON,
             )
+            # Who reads sees one instant, as on SQLite: a view and the log read after it must not be of two.
+            self.reader = self.writer.execution_options(isolation_level="REPEATABLE READ")
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -107,7 +129,7 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when the block ends well and rolls back when it does not; then rings what was told."""
-        turn = self._write_lock if self.dialect == "sqlite" else contextlib.nullcontext()
+        turn = self._turns if self.dialect == "sqlite" else contextlib.nullcontext()
         with turn, Session(self.writer, expire_on_commit=False) as session:
             yield session
             session.commit()

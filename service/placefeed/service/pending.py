@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlmodel import Session
 
+from placefeed.service.bulk import Bulk
 from placefeed.service.db import tell
 from placefeed.service.tables import Pending
 
 CHUNK = 1000
+_PENDING = Bulk(Pending, "urn", "bulk", "at")
 
 
 def touch(session: Session, urns: Iterable[str], *, at: datetime, bulk: bool) -> int:
@@ -17,9 +18,9 @@ def touch(session: Session, urns: Iterable[str], *, at: datetime, bulk: bool) ->
 
     Small updates (`bulk=False`) are published before bulk ones.
     """
-    rows = [{"urn": urn, "bulk": bulk, "at": at} for urn in urns]
+    rows = [(urn, bulk, at) for urn in urns]
     for start in range(0, len(rows), CHUNK):
-        session.execute(sa.insert(Pending), rows[start : start + CHUNK])
+        _PENDING.write(session, rows[start : start + CHUNK])
     if rows:
         tell(session, "pending")
     return len(rows)

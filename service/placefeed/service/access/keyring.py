@@ -1,9 +1,10 @@
 """Good keys, remembered for a few seconds, so that a hot route need not ask the database who calls."""
 
+import hashlib
 import threading
 from datetime import datetime, timedelta
 
-from placefeed.service.access.keys import authenticate, digest_of
+from placefeed.service.access.keys import authenticate
 from placefeed.service.access.who import Caller
 from placefeed.service.clock import Clock
 from placefeed.service.db import Database, secret_of
@@ -26,7 +27,7 @@ class Keyring:
 
     def remembered(self, key_text: str) -> Caller | None:
         """Who this key belongs to, if that was asked a moment ago; never touches the database, so it may be called on the loop."""
-        entry = self._known.get(digest_of(key_text, secret=self._secret))
+        entry = self._known.get(_index(key_text))
         return entry[1] if entry is not None and self._clock() < entry[0] else None
 
     def authenticate(self, key_text: str) -> Caller:
@@ -41,7 +42,7 @@ class Keyring:
             if turn == self._turn:
                 if len(self._known) >= MOST:
                     self._known.clear()
-                self._known[digest_of(key_text, secret=self._secret)] = (now + KEPT_FOR, caller)
+                self._known[_index(key_text)] = (now + KEPT_FOR, caller)
         return caller
 
     def forget(self) -> None:
@@ -57,3 +58,8 @@ class Keyring:
     def _heard(self, what: str) -> None:
         if what == "access":
             self.forget()
+
+
+def _index(key_text: str) -> bytes:
+    """What a key is remembered under: a hash of its random text, so that no key lies about in memory."""
+    return hashlib.blake2b(key_text.encode(), digest_size=16).digest()

@@ -1,5 +1,6 @@
 """What happens to every request and answer: an id, limits, security headers, a count, one line in the log, and a last net."""
 
+import itertools
 import re
 import secrets
 import time
@@ -102,6 +103,8 @@ class Edge:
 QUIET = {"/healthz", "/readyz", "/metrics"}
 READS = {"GET", "HEAD"}
 SLOW = 1.0  # seconds
+PROCESS = secrets.token_hex(4)  # the first half of the ids that this process gives; the second counts its requests
+REQUESTS = itertools.count(1)
 KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -110,7 +113,7 @@ class _Exchange:
 
     def __init__(self, scope: Scope, send: Send, *, https: bool) -> None:
         given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
-        self.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        self.request_id = given if given and REQUEST_ID.fullmatch(given) else f"{PROCESS}{next(REQUESTS):08x}"
         self.status: int | None = None
         self._send = send
         self._https = https

@@ -40,13 +40,21 @@ class Metrics:
             registry=self.registry,
         )
         self._changed = Counter("placefeed_published", "Settings published by this process.", registry=self.registry)
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._watch = _Watch()
         self.registry.register(self._watch)
 
     def answered(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answer."""
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        key = (route, method, status)
+        children = self._children.get(key)
+        if children is None:  # routes, methods and statuses are few; looking up their labels costs more than counting
+            children = self._children[key] = (
+                self._requests.labels(route, method, str(status)),
+                self._seconds.labels(route),
+            )
+        children[0].inc()
+        children[1].observe(seconds)
 
     def took_in(self, kind: str, seconds: float) -> None:
         """Count an intake: `submission`, `large` (spooled only) or `update`."""

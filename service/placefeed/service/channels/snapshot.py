@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from placefeed.service.channels.index import Index, State
 from placefeed.service.channels.rows import Row, row_of
-from placefeed.service.db import Database, is_postgres
+from placefeed.service.db import Database
 from placefeed.service.tables import Change, Head, Listing
 
 log = structlog.get_logger(__name__)
@@ -63,9 +63,6 @@ class Snapshot:
     def refresh(self) -> State:
         """Take in what the log has more; returns the state, which is exactly that of its position."""
         with self._turn, self._database.read() as session:
-            if is_postgres(session):
-                # Head and rows as of one instant: a position must mean the same list in every process, or ETags would lie.
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             head = session.execute(sa.select(Head.epoch, Head.position, Head.written_at)).first()  # type: ignore[call-overload]
             if head is None or (head.epoch, head.position) == (self.state.epoch, self.state.position):
                 return self.state

@@ -29,7 +29,7 @@ from placefeed.service.intake.records import Judge, Judged, refusal
 from placefeed.service.intake.standing import Key, standing_sums
 from placefeed.service.tables import Certificate, RegisterSetting, Source, Standing
 
-CHUNK = 500  # records a transaction takes, so that a small update waits some 50 ms for a bulk one at most
+CHUNK = 250  # records a transaction takes, so that a small update waits some 50 ms for a bulk one at most
 PLAIN = 100  # a report names every record up to so many; of more, only those that were not taken as they came
 NOTABLE = ("rejected", "superseded", "attested", "held")
 

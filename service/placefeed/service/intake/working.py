@@ -6,7 +6,6 @@ working ──claim (lease, attempt)──> chunk + offset, chunk + offset, ... 
 ```
 """
 
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
@@ -33,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=60)  # a worker that says nothing for so long is taken for dead
 ATTEMPTS = 5
-BREATH = 0.001  # seconds between two chunks: whoever waits for SQLite's one writer gets its turn
 SWEEP_EVERY = 20  # chunks between two collections of cycles
 
 
@@ -166,7 +164,6 @@ def _records(database: Database, claim: _Claim, reading: Reading, clock: Clock, 
         if stop is not None and stop.is_set():
             _let_go(database, claim, clock)
             return False
-        time.sleep(BREATH)
     return True
 
 
@@ -179,7 +176,6 @@ def _close(database: Database, claim: _Claim, reading: Reading, clock: Clock) ->
     for step in closing.steps():
         with database.write() as session:
             carry_out(session, reading, _source(session, _held(session, claim, clock())), step=step)
-        time.sleep(BREATH)
     with database.write() as session:
         submission = _held(session, claim, clock())
         source = _source(session, submission)

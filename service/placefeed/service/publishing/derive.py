@@ -17,7 +17,7 @@ from placefeed.service.publishing.draw import Drawn, draw, note_shared_places
 from placefeed.service.publishing.freshness import Ages, Freshness, freshness
 from placefeed.service.publishing.inputs import Known, Speaker, Word
 from placefeed.service.publishing.moment import Moment, Turns
-from placefeed.service.publishing.ofsted import declared_from
+from placefeed.service.publishing.ofsted import declared_from, ofsted_document
 from placefeed.service.publishing.pools import Pools, best
 from placefeed.service.publishing.rates import rates_for
 from placefeed.service.publishing.sight import audiences_on
@@ -49,6 +49,7 @@ class Derived:
     changes_at: datetime | None = None
     explanation: list[dict[str, Any]] = field(default_factory=list)
     ofsted: Reconciled | None = None
+    ofsted_document: dict[str, Any] | None = None  # the same, as listings show it
 
 
 def derive(known: Known, speakers: Mapping[str, Speaker], moment: Moment) -> Derived:
@@ -71,7 +72,7 @@ def derive(known: Known, speakers: Mapping[str, Speaker], moment: Moment) -> Der
         [declared_from(word.source_id, word.document) for word in by_part.get("ofsted", ()) if not word.withdrawn],
         today=moment.today,
     )
-    derived.ofsted = ofsted
+    derived.ofsted, derived.ofsted_document = ofsted, ofsted_document(ofsted)
     turns.at(ofsted.changes_at)
     barred = list(ofsted.reasons)
 
@@ -88,7 +89,9 @@ def derive(known: Known, speakers: Mapping[str, Speaker], moment: Moment) -> Der
         if not why:
             turns.at(age.changes_at)
             rates = rates_for(word, by_part.get("rate", ()), speakers, moment, turns)
-            listing = draw(known, word, age, speaker, profile, ofsted, rates, pools, moment, audiences)
+            listing = draw(
+                known, word, age, speaker, profile, ofsted, derived.ofsted_document, rates, pools, moment, audiences
+            )
             drawn.append((listing, word))
         derived.explanation.append(
             {

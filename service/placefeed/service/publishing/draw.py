@@ -11,7 +11,6 @@ from placefeed.service.clock import iso
 from placefeed.service.publishing.freshness import Freshness
 from placefeed.service.publishing.inputs import Known, Speaker, Word
 from placefeed.service.publishing.moment import Moment, OfferKey
-from placefeed.service.publishing.ofsted import ofsted_document
 from placefeed.service.publishing.pools import Pools, available_places
 from placefeed.service.publishing.rates import shown_rate
 from placefeed.service.publishing.sight import flat_offer
@@ -50,6 +49,7 @@ def draw(
     speaker: Speaker,
     profile: Mapping[str, Any],
     ofsted: Reconciled,
+    ofsted_shown: dict[str, Any],
     rates: list[dict[str, Any]],
     pools: Pools,
     moment: Moment,
@@ -77,12 +77,14 @@ def draw(
 
     vacancy = {name: value for name, value in word.document.items() if name not in LEFT_OUT_OF_VACANCIES}
     vacancy["places"] = pools.places(word, moment.today)
-    open_rates = [shown_rate(rate) for rate in rates if flat_offer(rate["offeredTo"]) == "any"]
-    restricted = [
-        {"offeredTo": flat_offer(rate["offeredTo"]), "rate": shown_rate(rate)}
-        for rate in rates
-        if flat_offer(rate["offeredTo"]) != "any"
-    ]
+    open_rates: list[dict[str, Any]] = []
+    restricted: list[dict[str, Any]] = []
+    for rate in rates:
+        offered, shown = flat_offer(rate["offeredTo"]), shown_rate(rate)
+        if offered == "any":
+            open_rates.append(shown)
+        else:
+            restricted.append({"offeredTo": offered, "rate": shown})
     clocks: dict[str, Any] = {
         "asOf": iso(word.stated_at),
         "publishedAt": iso(moment.first_published.get(listing_id, moment.now)),
@@ -102,7 +104,7 @@ def draw(
         "setting": setting,
         "vacancy": vacancy,
         "rates": open_rates,
-        "ofsted": ofsted_document(ofsted),
+        "ofsted": ofsted_shown,
         "clocks": clocks,
         "provenance": {
             "source": speaker.name,

@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from sqlmodel import Session
 
-from placefeed.service.publishing.ofsted import ofsted_document
 from placefeed.service.register.reconcile import Reconciled
 from placefeed.service.tables import Alert
 
@@ -30,10 +29,15 @@ def events_between(before: bytes | None, after: Mapping[str, Any]) -> list[str]:
 
 
 def setting_events(
-    session: Session, urn: str, before: Mapping[str, Any] | None, after: Reconciled | None, now: datetime
+    session: Session,
+    urn: str,
+    before: Mapping[str, Any] | None,
+    after: Reconciled | None,
+    document: Mapping[str, Any] | None,
+    now: datetime,
 ) -> list[str]:
-    """Events of the setting itself: a changed grade or status, a suspension. Alerts the operator where it must act."""
-    if before is None or after is None or before == ofsted_document(after):
+    """Events of the setting itself (`document` is `after` as listings show it): a changed grade or status, a suspension. Alerts the operator where it must act."""
+    if before is None or after is None or before == document:
         return []
     events = ["ofsted.changed"]
     if after.status != before.get("status") and after.status == "not-on-register":

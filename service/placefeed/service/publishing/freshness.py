@@ -5,16 +5,14 @@ fresh ──24 h──> ageing ──72 h──> stale (availability unknown: co
 ```
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 State = Literal["fresh", "ageing", "stale", "gone"]
 Ages = tuple[timedelta, timedelta, timedelta]
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(NamedTuple):
     """The state at a moment. `changes_at` is None once gone; the two instants say since and until when it is unknown."""
 
     state: State
@@ -25,7 +23,7 @@ class Freshness:
 
 def freshness(as_of: datetime, now: datetime, ages: Ages) -> Freshness:
     """The freshness at `now` of a word given at `as_of`. Each limit belongs to the older state (24 h exactly is ageing)."""
-    ageing_at, unknown_from, leaves_at = (as_of + age for age in ages)
+    ageing_at, unknown_from, leaves_at = as_of + ages[0], as_of + ages[1], as_of + ages[2]
     if now < ageing_at:
         return Freshness("fresh", ageing_at, unknown_from, leaves_at)
     if now < unknown_from:

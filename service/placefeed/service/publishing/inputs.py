@@ -1,15 +1,16 @@
 """What `derive` is given: everything known of one setting, loaded for a whole batch in a few statements."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
+from placefeed.service.bulk import as_stored, instant_of
 from placefeed.service.clock import london_day
 from placefeed.service.publishing.sight import Take
 from placefeed.service.register.reconcile import Inspection, RegisterFacts
@@ -27,8 +28,7 @@ from placefeed.service.tables import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """The newest word of one source on one part: a row of `standing`."""
 
     source_id: str
@@ -88,9 +88,9 @@ def load(session: Session, urns: Sequence[str]) -> Loaded:
     speakers = _speakers(session)
     _providers(session, known, urns)
     delegates = _delegates(session)
-    for row in rows_of(session, Standing, urns):
-        setting = known[row.urn]
-        speaker = speakers.get(row.source_id)
+    for urn, source_id, part, item, as_of, stated_at, offer, withdrawn, document in rows_of(session, _WORDS, urns):
+        setting = known[urn]
+        speaker = speakers.get(source_id)
         if speaker is None or setting.provider is None:
             continue
         if (
@@ -98,61 +98,72 @@ def load(session: Session, urns: Sequence[str]) -> Loaded:
             and (setting.provider.id, speaker.organisation_id) not in delegates
         ):
             continue
-        document = {} if row.withdrawn else orjson.loads(row.document)
+        said = {} if withdrawn else orjson.loads(document)
         setting.words.append(
-            Word(row.source_id, row.part, row.item, row.as_of, row.stated_at, row.offer, row.withdrawn, document)
+            Word(source_id, part, item, instant_of(as_of), instant_of(stated_at), offer, bool(withdrawn), said)
         )
     _register(session, known, urns)
     waiting: defaultdict[str, set[str]] = defaultdict(set)
-    for urn, source_id in session.exec(
-        select(Absence.urn, Absence.source_id).where(col(Absence.urn).in_(urns), Absence.state == "waiting")
-    ):
+    for urn, source_id in rows_of(session, _WAITING, urns):
         waiting[urn].add(source_id)
     for urn, sources in waiting.items():
         known[urn].waiting = frozenset(sources)
     return Loaded(known, speakers)
 
 
-def rows_of(session: Session, table: Any, urns: Sequence[str]) -> Iterable[Any]:
-    """Plain rows of a table for these settings; without the ORM, which would cost more than deriving them."""
-    columns = table.__table__.c
-    return session.connection().execute(sa.select(table.__table__).where(columns.urn.in_(urns)))
+def about(table: Any, *columns: Any) -> Any:
+    """A statement for `rows_of`: these columns (all of them, if none are named) of the rows about some settings."""
+    chosen = columns or tuple(table.__table__.c)
+    return sa.select(*chosen).where(table.__table__.c.urn.in_(sa.bindparam("urns", expanding=True)))
+
+
+_WORDS = about(
+    Standing,
+    *as_stored(Standing, "urn", "source_id", "part", "item", "as_of", "stated_at", "offer", "withdrawn", "document"),
+)
+_INSPECTIONS, _REGISTERED = about(RegisterInspection), about(RegisterSetting)
+_CERTIFICATES = about(Certificate)
+_WAITING = about(Absence, col(Absence.urn), col(Absence.source_id)).where(col(Absence.state) == "waiting")
+_SPEAKERS = sa.select(
+    col(Source.id), col(Source.name), col(Source.organisation_id), col(Organisation.name), col(Source.precedence), col(Source.simulated)
+).join(Organisation, col(Organisation.id) == col(Source.organisation_id))  # fmt: skip
+_DELEGATES = sa.select(col(Delegation.provider_id), col(Delegation.delegate_id)).where(
+    col(Delegation.revoked_at).is_(None)
+)
+_PROVIDERS = (
+    about(SpeaksFor, col(SpeaksFor.urn), col(Organisation.id), col(Organisation.name))
+    .join(Organisation, col(Organisation.id) == col(SpeaksFor.organisation_id))
+    .where(col(SpeaksFor.state) == "confirmed")
+    .order_by(col(SpeaksFor.organisation_id))
+)
+_TAKES = sa.select(
+    col(ConsortiumProvider.organisation_id), col(ConsortiumProvider.consortium_id), col(ConsortiumProvider.valid_from), col(ConsortiumProvider.valid_until)
+).where(col(ConsortiumProvider.organisation_id).in_(sa.bindparam("providers", expanding=True)))  # fmt: skip
+
+
+def rows_of(session: Session, statement: Any, urns: Sequence[str]) -> Sequence[Any]:
+    """Plain rows about these settings; without the ORM, which would cost more than deriving them."""
+    return session.connection().execute(statement, {"urns": urns}).all()
 
 
 def _speakers(session: Session) -> dict[str, Speaker]:
-    rows = session.exec(
-        select(
-            Source.id, Source.name, Source.organisation_id, Organisation.name, Source.precedence, Source.simulated
-        ).join(  # type: ignore[call-overload]
-            Organisation, col(Organisation.id) == col(Source.organisation_id)
-        )
-    )
-    return {row[0]: Speaker(*row) for row in rows}
+    return {row[0]: Speaker(*row) for row in session.connection().execute(_SPEAKERS)}
 
 
 def _delegates(session: Session) -> set[tuple[str, str]]:
-    rows = session.exec(
-        select(Delegation.provider_id, Delegation.delegate_id).where(col(Delegation.revoked_at).is_(None))
-    )
-    return {(provider, delegate) for provider, delegate in rows}
+    return {(provider, delegate) for provider, delegate in session.connection().execute(_DELEGATES)}
 
 
 def _providers(session: Session, known: dict[str, Known], urns: Sequence[str]) -> None:
-    rows = session.exec(
-        select(SpeaksFor.urn, Organisation.id, Organisation.name)
-        .join(Organisation, col(Organisation.id) == col(SpeaksFor.organisation_id))
-        .where(col(SpeaksFor.urn).in_(urns), SpeaksFor.state == "confirmed")
-        .order_by(col(SpeaksFor.organisation_id))
-    )
     takes: dict[str, list[Take]] = {}
-    for urn, organisation_id, name in rows:
+    for urn, organisation_id, name in rows_of(session, _PROVIDERS, urns):
         if known[urn].provider is None:
             known[urn].provider = Provider(organisation_id, name)
             takes.setdefault(organisation_id, [])
-    for taken in session.exec(
-        select(ConsortiumProvider).where(col(ConsortiumProvider.organisation_id).in_(list(takes)))
+    for organisation_id, consortium_id, valid_from, valid_until in session.connection().execute(
+        _TAKES, {"providers": list(takes)}
     ):
-        takes[taken.organisation_id].append(Take(taken.consortium_id, taken.valid_from, taken.valid_until))
+        takes[organisation_id].append(Take(consortium_id, valid_from, valid_until))
     for setting in known.values():
         if setting.provider is not None:
             setting.takes = takes[setting.provider.id]
@@ -161,12 +172,12 @@ def _providers(session: Session, known: dict[str, Known], urns: Sequence[str]) -
 def _register(session: Session, known: dict[str, Known], urns: Sequence[str]) -> None:
     inspections: defaultdict[str, list[Inspection]] = defaultdict(list)
     told_at: dict[str, date] = {}
-    for row in rows_of(session, RegisterInspection, urns):
+    for row in rows_of(session, _INSPECTIONS, urns):
         inspections[row.urn].append(
             Inspection(row.framework, row.kind, row.inspected_on, row.published_on, row.judgements, row.event or None)
         )
         told_at[row.urn] = max(row.as_at, told_at.get(row.urn, row.as_at))
-    certificates = {row.urn: row for row in session.exec(select(Certificate).where(col(Certificate.urn).in_(urns)))}
+    certificates = {row.urn: row for row in rows_of(session, _CERTIFICATES, urns)}
     for urn, certificate in certificates.items():
         known[urn].place = {
             "provisionType": certificate.provision_type,
@@ -176,7 +187,7 @@ def _register(session: Session, known: dict[str, Known], urns: Sequence[str]) ->
         known[urn].register = RegisterFacts(
             provision_type=certificate.provision_type, certificate_recorded_on=london_day(certificate.recorded_at)
         )
-    for row in rows_of(session, RegisterSetting, urns):
+    for row in rows_of(session, _REGISTERED, urns):
         setting = known[row.urn]
         recorded = certificates.get(row.urn)
         setting.place = {

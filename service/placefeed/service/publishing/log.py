@@ -12,9 +12,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from placefeed.service.bulk import Bulk
 from placefeed.service.db import insert
 from placefeed.service.publishing.sight import View, acting
 from placefeed.service.tables import Change, ConsortiumMember, Head, Listing, SightChange
+
+LISTING = (
+    "id", "urn", "source_id", "item", "offer", "organisation_id", "position", "state", "changes_at", "audiences", "facts", "body",
+    "restricted", "hash", "published_at", "modified_at",
+)  # fmt: skip
+_LISTINGS = Bulk(Listing, *LISTING, key=("id",))
+_CHANGES = Bulk(
+    Change, "position", "at", "urn", "listing_id", "events", "before", "after", "audiences_before", "audiences_after"
+)
+_SIGHTS = Bulk(SightChange, "listing_id", "audience", "position", "visible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +51,45 @@ class Writer:
         start = head(session)
         self.first = self.position = start.position
         self.epoch = start.epoch
-        self._listings: list[dict[str, Any]] = []
-        self._changes: list[dict[str, Any]] = []
-        self._sights: list[dict[str, Any]] = []
+        self._listings: list[tuple[Any, ...]] = []
+        self._changes: list[tuple[Any, ...]] = []
+        self._sights: list[tuple[Any, ...]] = []
 
     def next(self) -> int:
         """Take the next position."""
         self.position += 1
         return self.position
 
-    def change(self, **row: Any) -> None:
+    def change(
+        self,
+        *,
+        position: int,
+        urn: str,
+        listing_id: str | None,
+        events: list[str],
+        before: Any = None,
+        after: Any = None,
+        audiences_before: list[str] | None = None,
+        audiences_after: list[str] | None = None,
+    ) -> None:
         """Append to the history."""
-        self._changes.append({"at": self.now, "audiences_before": [], "audiences_after": [], **row})
+        self._changes.append(
+            (position, self.now, urn, listing_id, events, before, after, audiences_before or [], audiences_after or [])
+        )
 
     def listing(self, **row: Any) -> None:
-        """Write the latest state of a listing."""
-        self._listings.append(row)
+        """Write the latest state of a listing: every column, by name."""
+        self._listings.append(tuple([row[name] for name in LISTING]))
 
     def sight(self, listing_id: str, audience: str, position: int, *, visible: bool) -> None:
         """An audience (`c:` consortium, `m:` member) gained or lost sight of a listing."""
-        self._sights.append({"listing_id": listing_id, "audience": audience, "position": position, "visible": visible})
+        self._sights.append((listing_id, audience, position, visible))
 
     def flush(self) -> None:
         """Write what was gathered so far, so that this transaction can read it."""
-        if self._listings:
-            statement = insert(self.session, Listing.__table__)  # type: ignore[attr-defined]
-            updated = {name: statement.excluded[name] for name in self._listings[0] if name != "id"}
-            self.session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=updated), self._listings)
-        if self._changes:
-            self.session.execute(sa.insert(Change.__table__), self._changes)  # type: ignore[attr-defined]
-        if self._sights:
-            self.session.execute(sa.insert(SightChange.__table__), self._sights)  # type: ignore[attr-defined]
+        _LISTINGS.write(self.session, self._listings)
+        _CHANGES.write(self.session, self._changes)
+        _SIGHTS.write(self.session, self._sights)
         self._listings, self._changes, self._sights = [], [], []
 
     def close(self) -> int:
