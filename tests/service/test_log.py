@@ -139,7 +139,7 @@ class Game:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink]
+    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink]
 )
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 40))
 def test_every_reader_ends_with_exactly_what_it_may_see(sqlite_template, tmp_path_factory, seed, steps) -> None:

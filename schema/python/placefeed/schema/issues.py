@@ -74,7 +74,7 @@ class Report:
     def add(self, issue: Issue) -> None:
         """Count an issue under its rule and cause."""
         key = (issue.rule, issue.cause or issue.message)
-        cause = self._causes.get(key)
+        cause = self._causes.get(key) or self._causes.get((issue.rule, issue.message))
         if cause is None:
             if len(self._causes) >= CAUSES_KEPT:
                 self._causes_dropped += 1
