@@ -20,10 +20,10 @@ import orjson
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from placefeed.service.bulk import instant_of
 from placefeed.service.db import is_postgres
-from placefeed.service.intake.bulk import read
 from placefeed.service.intake.parts import CheckedRecord, PartDocument
-from placefeed.service.intake.standing import CHUNK, OBSERVE, WITHDRAW, Key, renewed, standing_of, write
+from placefeed.service.intake.standing import CHUNK, Key, renewed, standing_of, write
 from placefeed.service.pending import touch
 from placefeed.service.tables import Observation, Source
 
@@ -114,7 +114,7 @@ def observe(
             else:
                 known_as_of, known_hash, withdrawn, offer, version = known
                 if known_as_of.__class__ is not datetime:
-                    known_as_of = read(known_as_of)
+                    known_as_of = instant_of(known_as_of)
                 twice = key in said
                 said.add(key)
                 if digest == known_hash and not withdrawn:
@@ -165,7 +165,7 @@ def observe(
         outcomes.records.append(outcome)
 
     told += _history(session, source_id, older, received_at, submission_id)
-    write(session, told, list(stated.values()), list(attested.values()))
+    write(session, told, stated=list(stated.values()), attested=list(attested.values()))
     for key in (*stated, *attested):
         outcomes.versions[key] = standing[key][4]
     touch(session, sorted(outcomes.touched), at=now or received_at, bulk=bulk)
@@ -198,16 +198,16 @@ def withdraw(
     changed: list[dict[str, Any]] = []
     for key in sorted(wanted & standing.keys()):
         as_of, _, withdrawn, _, version = standing[key]
-        as_of = read(as_of)
+        as_of = instant_of(as_of)
         if withdrawn or as_of > at or (as_of == at and not inclusive):
             continue
         told.append(_observation(source.id, key, WITHDRAWN, at, received_at, submission_id, b"", None))
         changed.append(
             {
-                "b_source": source.id,
-                "b_urn": key[0],
-                "b_part": key[1],
-                "b_item": key[2],
+                "source_id": source.id,
+                "urn": key[0],
+                "part": key[1],
+                "item": key[2],
                 "as_of": at,
                 "withdrawn": True,
                 "version": version + 1,
@@ -217,8 +217,7 @@ def withdraw(
         outcomes.versions[key] = version + 1
     outcomes.withdrawn = len(changed)
     if changed:
-        OBSERVE.run(session.connection(), told)
-        WITHDRAW.run(session.connection(), changed)
+        write(session, told, withdrawn=changed)
         touch(session, sorted(outcomes.touched), at=now or received_at, bulk=bulk)
     return outcomes
 

@@ -1,13 +1,14 @@
 """The newest word of each source on each part: how it is read for a whole chunk at once, and how it is written."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from placefeed.service.intake.bulk import Many
+from placefeed.service.bulk import Bulk
 from placefeed.service.tables import Observation, Standing
 
 CHUNK = 500  # settings a statement looks up at once
@@ -16,13 +17,6 @@ Key = tuple[str, str, str]
 """(urn, part, item) of one source."""
 
 _TABLE: sa.Table = Standing.__table__  # type: ignore[attr-defined]
-_ONE = sa.update(_TABLE).where(
-    _TABLE.c.source_id == sa.bindparam("b_source"),
-    _TABLE.c.urn == sa.bindparam("b_urn"),
-    _TABLE.c.part == sa.bindparam("b_part"),
-    _TABLE.c.item == sa.bindparam("b_item"),
-)
-
 Known = tuple[Any, bytes, int, int, int]
 """(as_of, hash, withdrawn, offer, version) of what stands. SQLite keeps instants as text: it is read where it is compared."""
 
@@ -69,49 +63,40 @@ def standing_sums(session: Session, source_id: str, urns: list[str]) -> dict[str
 def renewed(source_id: str, key: Key, as_of: datetime, body: bytes, version: int) -> dict[str, Any]:
     """A row of `write`'s `attested`: the value stays, its clock is newer."""
     return {
-        "b_source": source_id,
-        "b_urn": key[0],
-        "b_part": key[1],
-        "b_item": key[2],
+        "source_id": source_id,
+        "urn": key[0],
+        "part": key[1],
+        "item": key[2],
         "as_of": as_of,
         "document": body,
         "version": version,
     }
 
 
-def _upsert(connection: sa.Connection) -> Any:
-    kind = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = kind.insert(_TABLE)
-    return statement.on_conflict_do_update(
-        index_elements=["source_id", "urn", "part", "item"], set_={name: statement.excluded[name] for name in _KEPT}
-    )
+_KEYS = ("source_id", "urn", "part", "item")
+_TOLD = (*_KEYS, "kind", "as_of", "received_at", "submission_id", "hash", "document")
+_STATED = (*_KEYS, "as_of", "stated_at", "offer", "withdrawn", "hash", "document", "version")
+_ATTESTED = (*_KEYS, "as_of", "document", "version")
+_WITHDRAWN = (*_KEYS, "as_of", "withdrawn", "version")
 
+_OBSERVE = Bulk(Observation, *_TOLD)
+_STATE = Bulk(Standing, *_STATED, key=_KEYS)
+_ATTEST = Bulk(Standing, *_ATTESTED, key=_KEYS, update=True)
+_WITHDRAW = Bulk(Standing, *_WITHDRAWN, key=_KEYS, update=True)
 
-_KEPT = ("as_of", "stated_at", "offer", "withdrawn", "hash", "document", "version")
-OBSERVE = Many(
-    lambda _: sa.insert(Observation.__table__),  # type: ignore[attr-defined]
-    names=("source_id", "urn", "part", "item", "kind", "as_of", "received_at", "submission_id", "hash", "document"),
-    instants=("as_of", "received_at"),
-)
-_STATE = Many(_upsert, names=("source_id", "urn", "part", "item", *_KEPT), instants=("as_of", "stated_at"))
-_KEYS = ("b_source", "b_urn", "b_part", "b_item")
-WITHDRAW = Many(
-    lambda _: _ONE.values({name: sa.bindparam(name) for name in ("as_of", "withdrawn", "version")}),
-    names=(*_KEYS, "as_of", "withdrawn", "version"),
-    instants=("as_of",),
-)
-_ATTEST = Many(
-    lambda _: _ONE.values({name: sa.bindparam(name) for name in ("as_of", "document", "version")}),
-    names=(*_KEYS, "as_of", "document", "version"),
-    instants=("as_of",),
-)
+Row = dict[str, Any]
 
 
 def write(
-    session: Session, told: list[dict[str, Any]], stated: list[dict[str, Any]], attested: list[dict[str, Any]]
+    session: Session,
+    told: list[Row],
+    *,
+    stated: Sequence[Row] = (),
+    attested: Sequence[Row] = (),
+    withdrawn: Sequence[Row] = (),
 ) -> None:
     """Append observations, and bring what stands up to date."""
-    connection = session.connection()
-    OBSERVE.run(connection, told)
-    _ATTEST.run(connection, attested)
-    _STATE.run(connection, stated)
+    _OBSERVE.write(session, list(map(itemgetter(*_TOLD), told)))
+    _ATTEST.write(session, list(map(itemgetter(*_ATTESTED), attested)))
+    _STATE.write(session, list(map(itemgetter(*_STATED), stated)))
+    _WITHDRAW.write(session, list(map(itemgetter(*_WITHDRAWN), withdrawn)))
