@@ -12,6 +12,8 @@ if "XDG_RUNTIME_DIR" not in os.environ:
     runtime = Path(tempfile.gettempdir()) / f"placefeed-tests-{os.getuid()}"
     runtime.mkdir(mode=0o700, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+# Without its own folder there the package locks a file in /tmp itself, which may be another user's.
+Path(os.environ["XDG_RUNTIME_DIR"], "python_PostgresServer").mkdir(exist_ok=True)
 
 SHARED = Path(os.environ.get("PLACEFEED_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
