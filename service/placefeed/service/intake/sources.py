@@ -67,11 +67,6 @@ def poll(database: Database, source_id: str, *, settings: Settings, clock: Clock
     return ", ".join(said)
 
 
-def scan_folder(database: Database, source_id: str, *, settings: Settings, clock: Clock) -> str:
-    """Look into a watched folder; the same as `poll`, by the name under which people look for it."""
-    return poll(database, source_id, settings=settings, clock=clock)
-
-
 def mark_late(database: Database, *, now: datetime) -> int:
     """Mark the sources that have given no good word for longer than expected, and alert the operator once; returns how many."""
     with database.write() as session:
