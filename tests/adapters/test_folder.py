@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from placefeed.adapters.base import AdapterError, Batch, Refused, Unreachable
-from placefeed.adapters.folder import Acknowledged, WatchedFolder
+from placefeed.adapters.drops import Acknowledged
+from placefeed.adapters.folder import WatchedFolder
 
 REPORT = {"verdict": "accepted", "counts": {"records": 1}}
 

@@ -79,7 +79,10 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A document as fetched: its bytes, what they are, and the cursor to keep once they are safe."""
+    """A document as fetched: its bytes, what they are, and the cursor to keep once they are safe.
+
+    Without content there was nothing for us, and only the cursor has moved on.
+    """
 
     content: bytes
     content_type: str

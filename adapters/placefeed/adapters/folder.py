@@ -9,38 +9,29 @@ done nor failed when its reader died: it is yielded again. The same bytes twice 
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import orjson
 
 from placefeed.adapters.base import AdapterError, Batch, Cursor, Refused, TooLarge, Unreachable
-from placefeed.adapters.media import content_type as told_by
-from placefeed.schema.issues import Issue, Report
-
-MIB = 1024 * 1024
-UNFINISHED = (".part", ".tmp", ".partial", ".crdownload", ".filepart", ".swp", ".lock")
-WORKING, DONE, FAILED = ".working", "done", "failed"
-
-
-@runtime_checkable
-class Acknowledged(Protocol):
-    """An adapter that wants to hear what became of each batch."""
-
-    def done(self, batch: Batch, report: Mapping[str, Any]) -> None:
-        """The batch is safe; `report` is the report document of the standard."""
-        ...
-
-    def failed(self, batch: Batch, report: Mapping[str, Any]) -> None:
-        """The batch was refused as a whole."""
-        ...
+from placefeed.adapters.drops import (
+    DONE,
+    FAILED,
+    MIB,
+    REPORT,
+    WORKING,
+    batch_of,
+    free_names,
+    refusal,
+    too_large,
+    under_way,
+)
 
 
 class WatchedFolder:
@@ -141,11 +132,7 @@ class WatchedFolder:
         found: list[tuple[int, str]] = []
         with os.scandir(folder) as entries:
             for entry in entries:
-                if (
-                    entry.name.startswith((".", "~"))
-                    or entry.name.lower().endswith(UNFINISHED)
-                    or entry.is_dir(follow_symlinks=False)
-                ):
+                if under_way(entry.name) or entry.is_dir(follow_symlinks=False):
                     continue
                 try:
                     state = entry.stat(follow_symlinks=False)
@@ -159,20 +146,11 @@ class WatchedFolder:
     def _take(self, name: str) -> Iterator[Batch]:
         try:
             content = self._read(self.folder / WORKING / name)
-            kind = self._content_type or told_by(None, name=name, head=content[:1024])
-            if kind is None:
-                raise Refused(
-                    "This is neither a feed nor a sheet. Send JSON, NDJSON, CSV, XLSX or ODS.", rule="unknown-format"
-                )
+            batch = batch_of(content, name=name, kind=self._content_type, cursor={"name": name})
         except (Refused, TooLarge) as error:
-            self._put_away(name, FAILED, _refusal(error))
+            self._put_away(name, FAILED, refusal(error))
             return
-        yield Batch(
-            content=content,
-            content_type=kind,
-            cursor={"name": name, "sha256": hashlib.sha256(content).hexdigest()},
-            name=name,
-        )
+        yield batch
 
     def _read(self, path: Path) -> bytes:
         """The bytes of a plain file; never follows a link, never waits on a pipe."""
@@ -195,9 +173,7 @@ class WatchedFolder:
                 )
             content = file.read(self._max_bytes + 1)
         if len(content) > self._max_bytes:
-            raise TooLarge(
-                f"The file is larger than {self._max_bytes // MIB or self._max_bytes} {'MB' if self._max_bytes >= MIB else 'bytes'}, the most that is read."
-            )
+            raise too_large(self._max_bytes)
         return content
 
     def _put_away(self, name: str, where: str, report: Mapping[str, Any]) -> None:
@@ -210,12 +186,8 @@ class WatchedFolder:
 
     def _free(self, folder: Path, name: str) -> tuple[Path, Path]:
         """A name that nobody has, reserved, and the report's beside it; the time is put in where the plain one is taken."""
-        stem, dot, suffix = name.rpartition(".")
-        stem, ending = (stem, dot + suffix) if stem else (name, "")
-        moment = datetime.fromtimestamp(self._now(), UTC).strftime("%Y%m%dT%H%M%SZ")
-        for turn in range(1000):
-            tried = name if turn == 0 else f"{stem}-{moment}{'' if turn == 1 else f'-{turn}'}{ending}"
-            target, beside = folder / tried, folder / f"{tried}.report.json"
+        for tried in free_names(name, at=self._now()):
+            target, beside = folder / tried, folder / f"{tried}{REPORT}"
             try:
                 target.touch(exist_ok=False)
             except FileExistsError:
@@ -227,19 +199,3 @@ class WatchedFolder:
                 continue
             return target, beside
         raise Unreachable(f"There are a thousand files of one name in {folder.name}/: clear it.")
-
-
-def _refusal(error: AdapterError) -> dict[str, Any]:
-    """The report of a file that was not even read."""
-    report = Report()
-    rule = error.rule if isinstance(error, Refused) else "too-large"
-    message, _, advice = str(error).partition(". ")
-    report.add(
-        Issue(
-            rule=f"file-{rule}",
-            severity="error",
-            message=message.rstrip(".") + ".",
-            advice=advice or "Send it in parts, or remove what is not needed.",
-        )
-    )
-    return report.to_dict()

@@ -62,8 +62,8 @@ def load(name: str) -> type[Adapter]:
 def open_source(name: str, address: str, **options: Any) -> Adapter:
     """Make the adapter `name` for an address (a URL, a folder).
 
-    Of the options that the exchange has at hand (`content_type`, `authorization`, `guard`, `timeout`, `max_bytes`) each
-    adapter's constructor takes, by keyword, those it can use; the others are not for it. None means not given.
+    Of the options that the exchange has at hand (`content_type`, `authorization`, `guard`, `timeout`, `max_bytes`, and those
+    of `rpde`) each adapter's constructor takes, by keyword, those it can use; the others are not for it. None means not given.
     """
     adapter = load(name)
     parameters = inspect.signature(adapter).parameters
