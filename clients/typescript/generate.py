@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 SCHEMAS = HERE.parents[1] / "schema" / "1.0"
 TARGET = HERE / "src" / "types.ts"
 RENAMED = {"Date": "Day"}  # the name is JavaScript's own
-OPEN = ("list", "listing", "event", "report")
+OPEN = ("list", "listing", "page", "event", "report")
 HEADER = """// Made from schema/1.0 by generate.py; do not edit. `python clients/typescript/generate.py` makes it anew.
 
 /** A string of another kind than those listed: newer versions of the standard may add codes. */

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,30 @@ class ScriptedExchange:
         return [f"{request.method} {request.url.raw_path.decode().removeprefix('/base')}" for request in self.asked]
 
 
+class Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    """A body that comes in these pieces; an exception among them is raised in its place."""
+
+    def __init__(self, *pieces: bytes | Exception) -> None:
+        self._pieces = pieces
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+    def close(self) -> None:
+        self.closed = True
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
 def problem(
     status: int, slug: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
 ) -> httpx2.Response:
@@ -84,11 +108,16 @@ class Awaited:
         return call
 
     def _drain(self, found: Any) -> Iterator[Any]:
-        while True:
-            try:
-                yield self._loop.run_until_complete(anext(found))
-            except StopAsyncIteration:
-                return
+        try:
+            while True:
+                try:
+                    item = self._loop.run_until_complete(anext(found))
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            if not self._loop.is_closed():
+                self._loop.run_until_complete(found.aclose())
 
 
 @pytest.fixture

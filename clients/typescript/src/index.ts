@@ -1,115 +1,18 @@
-/** A small client of a Placefeed exchange: push and update as a provider, read the list as a member. */
+/** A small client of a Placefeed exchange: push and update as a provider; read, follow and listen as a member. */
 
+import { Client, type Filters, query, segment } from "./client.js";
+import { PlacefeedError, failure } from "./errors.js";
+import { type Change, type FollowOptions, follow } from "./follow.js";
+import type { Listener } from "./patience.js";
+import { type StreamEvent, type StreamOptions, stream } from "./stream.js";
 import type { Capacity, Feed, List, Listing, Rate, Report, Vacancy } from "./types.js";
 
+export type { Filters, Options } from "./client.js";
+export { PlacefeedError, type Problem } from "./errors.js";
+export type { Change, CursorStore, FollowOptions } from "./follow.js";
+export type { StreamEvent, StreamOptions } from "./stream.js";
 export type * from "./types.js";
-
-export interface Options {
-  /** How often a request is tried in all. Default 5. */
-  attempts?: number;
-  /** The longest wait, in seconds, that the client takes on, its own or asked for by Retry-After. Default 60. */
-  longest?: number;
-  /** Replaces the global fetch, for tests. */
-  fetch?: typeof fetch;
-  /** Replaces waiting, for tests. */
-  sleep?: (seconds: number) => Promise<void>;
-}
-
-/** The words of the list's filters: `{ la: ["E06000023"], age: 14, weeklyAtMostPence: 550000 }`. */
-export type Filters = Record<string, string | number | boolean | ReadonlyArray<string | number> | undefined>;
-
-/** An RFC 9457 problem document. */
-export interface Problem {
-  type?: string;
-  title?: string;
-  status?: number;
-  detail?: string;
-  errors?: Array<{ detail?: string; pointer?: string; parameter?: string; sheet?: string; cell?: string }>;
-  requestId?: string;
-}
-
-/** A call that did not succeed; `message` is for people. `status` is undefined where no answer came. */
-export class PlacefeedError extends Error {
-  constructor(
-    message: string,
-    readonly status?: number,
-    readonly problem: Problem = {},
-    readonly retryAfter?: number,
-  ) {
-    super(message);
-    this.name = "PlacefeedError";
-  }
-}
-
-interface Call {
-  method?: string;
-  query?: Array<[string, string]>;
-  headers?: Record<string, string>;
-  body?: BodyInit;
-  /** Sending it twice does no harm. */
-  repeatable?: boolean;
-  /** Statuses that are answers and not failures. */
-  fine?: number[];
-}
-
-class Client {
-  readonly #base: URL;
-  readonly #key: string;
-  readonly #attempts: number;
-  readonly #longest: number;
-  readonly #fetch: typeof fetch;
-  readonly #sleep: (seconds: number) => Promise<void>;
-
-  constructor(baseUrl: string, key: string, options: Options = {}) {
-    this.#base = new URL(baseUrl.replace(/\/*$/, "/"));
-    const own = ["localhost", "127.0.0.1", "[::1]"].includes(this.#base.hostname);
-    if (this.#base.protocol !== "https:" && !own) throw new TypeError("Over http the key would travel readable: give the exchange's https address.");
-    this.#key = key;
-    this.#attempts = options.attempts ?? 5;
-    this.#longest = options.longest ?? 60;
-    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
-    this.#sleep = options.sleep ?? ((seconds) => new Promise((done) => setTimeout(done, seconds * 1000)));
-  }
-
-  /** Send a call as often as it takes and may be. */
-  protected async ask(path: string, call: Call = {}): Promise<Response> {
-    const url = new URL(path, this.#base);
-    for (const [name, value] of call.query ?? []) url.searchParams.append(name, value);
-    const { repeatable = true } = call;
-    for (let attempt = 1; ; attempt += 1) {
-      let answer: Response;
-      try {
-        answer = await this.#fetch(url, {
-          method: call.method ?? "GET",
-          headers: { Accept: "application/json", ...call.headers, Authorization: `Bearer ${this.#key}` },
-          redirect: "manual", // a key never follows a redirect
-          ...(call.body === undefined ? {} : { body: call.body }),
-        });
-      } catch (error) {
-        if (attempt >= this.#attempts || !repeatable) throw new PlacefeedError(`${url.hostname} could not be reached: ${String(error)}`);
-        await this.#sleep(this.#backoff(attempt));
-        continue;
-      }
-      if (answer.ok || call.fine?.includes(answer.status)) return answer;
-      const undone = answer.status === 429 || answer.status === 503;
-      const wait = retryAfter(answer);
-      const inFlight = answer.status === 409 && wait !== undefined && call.headers?.["Idempotency-Key"] !== undefined;
-      const again = undone || inFlight || (repeatable && (answer.status === 502 || answer.status === 504));
-      if (!again || attempt >= this.#attempts || (wait !== undefined && wait > this.#longest)) throw await failure(answer, wait);
-      answer.body?.cancel().catch(() => undefined); // not waited for: it lets the connection go
-      await this.#sleep(wait ?? this.#backoff(attempt));
-    }
-  }
-
-  protected pause(seconds: number): Promise<void> {
-    return this.#sleep(seconds);
-  }
-
-  #backoff(attempt: number): number {
-    const most = Math.min(0.5 * 2 ** (attempt - 1), this.#longest);
-    return most / 2 + (most / 2) * Math.random();
-  }
-}
+export { verifyWebhook, WebhookError } from "./webhooks.js";
 
 /** What a provider, or a vendor for it, does. */
 export class Provider extends Client {
@@ -208,36 +111,18 @@ export class Member extends Client {
   async listing(id: string): Promise<Listing> {
     return (await (await this.ask(`v1/listings/${segment(id)}`)).json()) as Listing;
   }
-}
 
-/** Filters as a query. Of a `next` link only the query is used: a key never follows a link to another host. */
-function query(filters: Filters, cursor?: string): Array<[string, string]> {
-  if (cursor?.includes("?")) return [...new URLSearchParams(cursor.slice(cursor.indexOf("?") + 1))];
-  const pairs: Array<[string, string]> = [];
-  for (const [name, value] of Object.entries(filters)) {
-    if (value === undefined) continue;
-    for (const each of Array.isArray(value) ? value : [value]) pairs.push([name, String(each)]);
+  /** Every change of a feed, from where the cursor says, for ever or until there is no more. See `FollowOptions`. */
+  follow(feed: "vacancies" | "settings", options: FollowOptions = {}): AsyncGenerator<Change, void, undefined> {
+    return follow(this.#listener, feed, options);
   }
-  if (cursor !== undefined) pairs.push(["cursor", cursor]);
-  return pairs;
-}
 
-function segment(value: string): string {
-  if (["", ".", ".."].includes(value)) throw new TypeError("An identifier is empty or a dot.");
-  return encodeURIComponent(value);
-}
+  /** What happens to the listings that match, as it happens, for ever. See `StreamOptions`. */
+  stream(filters: Filters = {}, options: StreamOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
+    return stream(this.#listener, query(filters), options);
+  }
 
-/** Seconds that Retry-After asks for: a number or a date (RFC 9110 section 10.2.3). */
-function retryAfter(answer: Response): number | undefined {
-  const text = answer.headers.get("Retry-After")?.trim();
-  if (!text) return undefined;
-  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
-  const moment = Date.parse(text);
-  return Number.isNaN(moment) ? undefined : Math.max((moment - Date.now()) / 1000, 0);
-}
-
-async function failure(answer: Response, wait?: number): Promise<PlacefeedError> {
-  const problem = (await answer.json().catch(() => ({}))) as Problem;
-  const said = problem.detail ?? problem.title ?? `The exchange answered ${answer.status} without saying why.`;
-  return new PlacefeedError(said, answer.status, problem, wait);
+  get #listener(): Listener {
+    return { send: (path, call) => this.send(path, call), pause: (seconds) => this.pause(seconds), address: (path) => this.address(path) };
+  }
 }

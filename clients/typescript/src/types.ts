@@ -206,39 +206,73 @@ export type Version = "1.0";
 /** Always the word placefeed. */
 export type StandardName = "placefeed";
 
-/** Which listings are wanted; every property that is given must match, and a listing matches a list if it has one of its codes. */
+/** One value, or a list of which one (or, where the parameter says so, every one) must fit. */
+export type FilterValue = string | number | boolean | Array<string | number | boolean>;
+
+/** Which listings are wanted, in the words of the list's own parameters; every one that is given must match. */
 export interface Filter {
-  /** GSS codes of the local authorities in which the unit may be. */
-  localAuthorities?: Array<Gss>;
-  /** Regions in which the unit may be. */
-  regions?: Array<Region>;
-  /** Kinds of setting. */
-  provisionTypes?: Array<ProvisionType>;
-  /** An age that the place must suit. */
-  age?: Age;
-  /** A gender that the place must suit. */
-  gender?: Gender;
-  /** Needs that the place must accept. */
-  needs?: Array<SupportNeed>;
-  /** Risks that the place must accept. */
-  risks?: Array<Risk>;
-  /** Kinds of stay. */
-  placementTypes?: Array<PlacementType>;
-  /** How soon the place must be ready. */
-  responses?: Array<ResponseBand>;
-  /** Judgements that are wanted, each tied to its framework. Never 'at least'. */
-  judgements?: Array<{
-    /** The inspection framework. */
-    framework: Framework;
-    /** The judgement wanted. */
-    code: JudgementCode;
-  }>;
-  /** The highest weekly equivalent, in pence. */
-  weeklyEquivalentPenceAtMost?: Pence;
-  /** Kinds of contract. */
-  contractTypes?: Array<ContractType>;
-  /** Leave out what is unknown. */
-  availableOnly?: boolean;
+  /** In any of these local authorities: GSS code or name. An abolished one stands for its successors too. */
+  la?: FilterValue;
+  /** In any of these regions: code or name. */
+  region?: FilterValue;
+  /** Any of these provision types. */
+  provisionType?: FilterValue;
+  /** Any of these settings, by URN. */
+  urn?: FilterValue;
+  /** Of any of these providers, by their id on this exchange. */
+  provider?: FilterValue;
+  /** The child's age in years: within the ages stated, or none are stated. */
+  age?: FilterValue;
+  /** Suits any of these genders, or none is stated. */
+  gender?: FilterValue;
+  /** Excludes none of these needs. With needsStated=true: accepts every one of them. */
+  need?: FilterValue;
+  /** true: a need that is not mentioned counts as not accepted. Default false. */
+  needsStated?: FilterValue;
+  /** Excludes none of these risks. With risksStated=true: accepts every one of them. */
+  risk?: FilterValue;
+  /** true: a risk that is not mentioned counts as not accepted. Default false. */
+  risksStated?: FilterValue;
+  /** Staff can use every one of these ways of communicating. */
+  communication?: FilterValue;
+  /** Has every one of these adaptations. */
+  adaptation?: FilterValue;
+  /** Offers any of these ways of living with other children. */
+  caredFor?: FilterValue;
+  /** Offered for any of these kinds of placement. */
+  placementType?: FilterValue;
+  /** A child can come within any of these times. */
+  response?: FilterValue;
+  /** Free on or before this day (YYYY-MM-DD). */
+  availableBy?: FilterValue;
+  /** At least this many places in one vacancy. */
+  placesAtLeast?: FilterValue;
+  /** Has any of these judgements: framework:code for the overall one, framework/aspect:code for another. Never compares frameworks. */
+  judgement?: FilterValue;
+  /** Has none of these judgements, written as for judgement. */
+  notJudgement?: FilterValue;
+  /** true: also list settings whose overall grade is hidden by default (totals.hidden counts them). Default false. */
+  showHidden?: FilterValue;
+  /** A rate offered to you comes to at most this many pence a week. */
+  weeklyAtMostPence?: FilterValue;
+  /** A rate offered to you has any of these contract types. */
+  contractType?: FilterValue;
+  /** A rate offered to you is for any of these packages. */
+  package?: FilterValue;
+  /** Follows any of these models of care. */
+  modelOfCare?: FilterValue;
+  /** Brings every one of these services. */
+  service?: FilterValue;
+  /** true: only homes that give short breaks only; false: none of them. */
+  shortBreaksOnly?: FilterValue;
+  /** How old the provider's word is: any of these. */
+  freshness?: FilterValue;
+  /** Known to be available, or to be confirmed by phone. */
+  availability?: FilterValue;
+  /** Every one of these words begins a word of the name, provider, local authority, URN or notes. */
+  q?: FilterValue;
+  /** true: only simulated listings; false: none of them. */
+  simulated?: FilterValue;
 }
 
 /** A contract between a buyer (a member or a consortium) and a provider, with its first refusal. Provisional: it may change until the capability that uses it stands. */
@@ -329,16 +363,22 @@ export interface Capacity {
   extensions?: Extensions;
 }
 
-/** What push channels carry: that something changed, and where to read it. Provisional: it may change until the capability that uses it stands. */
+/** What push channels carry: that something changed, and where to read it. An event that its reader may no longer see is of the type withheld and has only its position, so that the numbers stay whole. */
 export interface Event {
   /** The event's own identifier: the same event sent twice has the same. */
-  id: string;
-  /** What happened, such as vacancy.published. */
+  id?: string;
+  /** What happened above all, such as vacancy.published; withheld where the reader may no longer see it. */
   type: string;
+  /** All that happened at once, the main one first: a vacancy may change in its price and in other things. */
+  types?: Array<string>;
   /** When it happened. */
-  timestamp: Instant;
+  timestamp?: Instant;
   /** Its position in the exchange's log. */
   position: number;
+  /** Which life of the log the position belongs to: a backup that is put back begins a new one. */
+  epoch?: number;
+  /** In a subscription: the number of the notice that carries it. Numbers have no gaps. */
+  number?: number;
   /** The listing after the event, as far as the reader may see it. */
   listing?: Listing;
   /** The listing concerned, where it is gone or not carried. */
@@ -760,7 +800,7 @@ export interface Listing {
     publisher?: string;
     /** True for invented data. */
     simulated?: boolean;
-    /** Another exchange through which it came. */
+    /** The exchanges through which it came, from the one where the provider is, with > between them. */
     via?: string;
   };
 }
@@ -852,6 +892,8 @@ export interface ListedRate {
   validFrom?: Day;
   /** The last day. */
   validUntil?: Day;
+  /** The word any, where the rate is offered to any buyer and may be passed on; absent where it is for its reader alone. */
+  offeredTo?: string;
 }
 
 /** One aspect and its judgement, tied to its framework. */
@@ -963,6 +1005,289 @@ export interface Ofsted {
   }>;
   /** Anything of your own that the standard has no property for, under a web address that you control. Never data about a child. */
   extensions?: Extensions;
+}
+
+/** What has changed since a number, as a change feed tells it (RPDE 1.0): each thing once, at its latest. A reader applies the items in order and follows next; the last page has no items and is its own next. Readers ignore properties, kinds and codes that they don't know. */
+export interface Page {
+  /** The whole address of the next page; on the last page, its own. */
+  next: string;
+  /** What changed, by number. */
+  items: Array<Item>;
+  /** Address of the terms under which the data may be used. */
+  license: string;
+}
+
+/** One thing as it stands now, or that it is gone, or no longer the reader's to see. */
+export interface Item {
+  /** Whether the thing stands, or the reader's copy is to be deleted. */
+  state: "updated" | "deleted" | Other;
+  /** What it is: vacancy, setting, or area (of the open feed). */
+  kind: string;
+  /** The listing's identifier, the setting's URN, or the area's code. */
+  id: string;
+  /** The number of this change: a later change has a higher one. Up to 63 bits. */
+  modified: number;
+  /** The thing itself. A vacancy is a listing without setting and ofsted, which its setting has, under the same URN. */
+  data?: {
+    /** Of a vacancy: the exchange's own opaque identifier of the listing. */
+    id?: string;
+    /** Of a vacancy and of a setting: what joins them. */
+    urn?: string;
+    /** Of a vacancy: where the listing can be read alone. */
+    url?: string;
+    /** Of a vacancy: whether the places are known to be available, or must be confirmed by phone. */
+    availability?: "available" | "unknown" | Other;
+    /** Of a vacancy: why it is unknown. */
+    availabilityReason?: string;
+    /** Of a vacancy: how old what is known is. */
+    freshness?: "fresh" | "ageing" | "stale" | "unknown" | Other;
+    /** Of a vacancy: the unit that has the places. */
+    unit?: {
+      /** What the unit is. */
+      kind?: string;
+      /** Where the unit stands. */
+      localAuthority?: {
+        /** Its code. */
+        code: string;
+        /** Its name. */
+        name?: string;
+      };
+      /** The region in which it stands. */
+      region?: {
+        /** Its code. */
+        code: string;
+        /** Its name. */
+        name?: string;
+      };
+      /** About where it stands. */
+      postcodeSector?: string;
+      /** The category of supported accommodation. */
+      category?: string;
+    };
+    /** Of a vacancy: what is offered. */
+    vacancy?: {
+      /** How many children could be placed. */
+      places: number;
+      /** The first day on which a child could move in. */
+      from: Day;
+      /** The last day of the offer. */
+      until?: Day;
+      /** An age range in completed years; both ends are included. */
+      ages?: {
+        /** The youngest age. */
+        from?: number;
+        /** The oldest age. */
+        to?: number;
+      };
+      /** The genders that the place suits now. */
+      genders?: Array<string>;
+      /** Needs accepted or excluded; what is in neither list is not said. */
+      needs?: {
+        /** What the place can meet. */
+        accepted?: Array<string>;
+        /** What the place can't meet. */
+        excluded?: Array<string>;
+      };
+      /** Risks accepted or excluded; what is in neither list is not said. */
+      risks?: {
+        /** What the place can meet. */
+        accepted?: Array<string>;
+        /** What the place can't meet. */
+        excluded?: Array<string>;
+      };
+      /** Ways of communicating. */
+      communication?: Array<string>;
+      /** Adaptations of the building. */
+      adaptations?: Array<string>;
+      /** With whom the child would live. */
+      cared?: string;
+      /** Whether brothers and sisters can come together. */
+      siblings?: {
+        /** The largest group. */
+        max?: number;
+      };
+      /** Whether the offer is for a parent with a child. */
+      parentAndChild?: boolean;
+      /** Whom an offer to a parent and child takes. */
+      family?: {
+        /** How many parents at most. */
+        parents?: number;
+        /** How many children at most. */
+        children?: number;
+        /** An age range in completed years; both ends are included. */
+        parentAges?: {
+          /** The youngest age. */
+          from?: number;
+          /** The oldest age. */
+          to?: number;
+        };
+      };
+      /** Kinds of stay. */
+      placementTypes?: Array<string>;
+      /** How soon the place can be taken up. */
+      response?: string;
+      /** For short breaks: which nights, and how many at a time. */
+      nights?: {
+        /** The nights, by the day on which each begins. */
+        days?: Array<string>;
+        /** The fewest nights at a time. */
+        min?: number;
+        /** The most nights at a time. */
+        max?: number;
+      };
+      /** How many weeks a year the placement lasts. */
+      weeksPerYear?: number;
+      /** Staff to children by day. */
+      staffingRatio?: {
+        /** Members of staff. */
+        staff?: number;
+        /** Children whom they look after. */
+        children?: number;
+      };
+      /** Identifiers of listings that draw on the same places: taking one takes from the others. */
+      sharesPlacesWith?: Array<string>;
+      /** The provider's note about the place. */
+      notes?: string;
+    };
+    /** Of a vacancy: the rates that the reader may see. */
+    rates?: Array<ListedRate>;
+    /** Of a vacancy: when what is known was true, and when that changes. */
+    clocks?: {
+      /** When the offer was true, by the provider's clock. */
+      asOf: Instant;
+      /** When the provider last said that nothing had changed. */
+      attestedAt?: Instant;
+      /** When the exchange published this state. */
+      publishedAt: Instant;
+      /** Since when the availability is unknown. */
+      unknownSince?: Instant;
+      /** When the listing leaves the list, if nobody renews it. */
+      leavesAt?: Instant;
+    };
+    /** Of a vacancy: whose word it is. */
+    provenance?: {
+      /** The name of the source. */
+      source?: string;
+      /** The name of the publisher. */
+      publisher?: string;
+      /** True for invented data. */
+      simulated?: boolean;
+      /** The exchanges through which it came, from the one where the provider is, with > between them. */
+      via?: string;
+    };
+    /** Of a setting: who offers the places. */
+    setting?: {
+      /** The setting's name. */
+      name?: string;
+      /** What kind of setting it is. */
+      provisionType: string;
+      /** The organisation that owns the setting. */
+      provider?: {
+        /** Its identifier. */
+        id?: string;
+        /** Its name. */
+        name: string;
+        /** Who owns it. */
+        sector?: string;
+      };
+      /** Where the setting stands. */
+      localAuthority?: {
+        /** Its code. */
+        code: string;
+        /** Its name. */
+        name?: string;
+      };
+      /** The region in which it stands. */
+      region?: {
+        /** Its code. */
+        code: string;
+        /** Its name. */
+        name?: string;
+      };
+      /** Whether it gives short breaks only. */
+      shortBreaksOnly?: boolean;
+      /** Named models of care. */
+      modelsOfCare?: Array<string>;
+      /** The services that the setting brings. */
+      services?: Array<{
+        /** What kind of service. */
+        kind: string;
+        /** In a few words. */
+        title?: string;
+        /** Whether the price includes it. */
+        included?: boolean;
+      }>;
+      /** The needs for which it is registered. */
+      registeredNeeds?: Array<string>;
+      /** Whom to ask: a role, never a person's name. */
+      referralContact?: {
+        /** Who answers. */
+        role?: string;
+        /** The number to ring. */
+        telephone?: string;
+        /** Where to write. */
+        email?: string;
+        /** When somebody answers. */
+        hours?: string;
+        /** Whom to ring at other times. */
+        outOfHours?: {
+          /** The number to ring. */
+          telephone?: string;
+          /** When somebody answers there. */
+          hours?: string;
+        };
+      };
+    };
+    /** Of a setting: what the register and the provider say, reconciled. */
+    ofsted?: {
+      /** How the provider's word compares with the register's: confirmed, disputed, newer-than-register, not-on-register or unverified. */
+      status: string;
+      /** Where the registration stands. */
+      registrationStatus?: string;
+      /** The judgements that count, of the latest inspection that gave any. */
+      judgements?: Array<Judgement>;
+      /** What the provider declared, where it differs. */
+      declared?: Array<Judgement>;
+      /** Restrictions and notices in force. */
+      restrictions?: Array<{
+        /** What it is. */
+        kind: string;
+        /** The first day. */
+        from?: Day;
+        /** The last day. */
+        until?: Day;
+      }>;
+      /** The as-at date of the register that was used. */
+      registerAsAt?: Day;
+      /** Earlier inspections; only where one listing is read alone. */
+      history?: Array<{
+        /** The framework. */
+        framework?: string;
+        /** The kind of inspection. */
+        kind?: string;
+        /** The first day. */
+        inspectedOn?: Day;
+        /** The day the report was published. */
+        publishedOn?: Day;
+        /** What was judged. */
+        judgements?: Array<Judgement>;
+      }>;
+    };
+    /** Of an area: all, region or local-authority. */
+    level?: string;
+    /** Of an area: its code; absent where places have none. */
+    code?: string;
+    /** Of an area: its name. */
+    name?: string;
+    /** Of a local authority: the code of its region. */
+    region?: string;
+    /** Of an area: places available when the weekly summary was made, rounded; absent where the number is kept back. */
+    places?: number;
+    /** Of an area: what its places are rounded to. */
+    roundedTo?: number;
+    /** Of an area: whether invented listings are counted. */
+    simulated?: boolean;
+  };
 }
 
 /** A price with its breakdown and terms, and to whom it is offered. All money is whole pence. */
@@ -1218,7 +1543,7 @@ export interface Setting {
   extensions?: Extensions;
 }
 
-/** What a reader wants to be told of, and how. Provisional: it may change until the capability that uses it stands. */
+/** What a reader wants to be told of, and how: of which events, of which listings, by webhook or e-mail. */
 export interface Subscription {
   /** The exchange's identifier. */
   id?: Id;
@@ -1226,18 +1551,37 @@ export interface Subscription {
   title?: ShortText;
   /** How to tell you. */
   channel: "webhook" | "email";
-  /** For a webhook: where to send. */
+  /** For a webhook: where to send. It must take a handshake before anything else is sent. */
   url?: WebAddress;
-  /** For e-mail: where to write. */
+  /** For e-mail: where to write. It gets a code that must be sent back to confirm it. */
   email?: Email;
-  /** Which listings; absent means all that you may see. */
-  filter?: Filter;
-  /** Which types of event; absent means all. */
+  /** Which types of event; absent means all that your role can be told of. */
   events?: Array<EventType>;
-  /** Whether to be told that nothing changed. */
+  /** Which listings, in the words of the list's own parameters; absent means all that you may see. */
+  filter?: Filter;
+  /** How much each message carries: empty, that there is news and where to read it; ids, what happened to which listing; full, with the listing itself. Take the least that serves. Default ids. */
+  content?: "empty" | "ids" | "full";
+  /** Whether to be told also that nothing changed but the provider's clock. */
   includeAttestations?: boolean;
-  /** Whether it works. */
-  state?: "active" | "paused" | "failing";
+  /** For a webhook: seconds of quiet after which a message without news is sent, so that you know that it works; absent means none. */
+  heartbeat?: number;
+  /** For e-mail: how often; absent means at once. */
+  schedule?: {
+    /** At once, at each full hour, or once a day; never without news. */
+    every: "instant" | "hourly" | "daily";
+    /** For daily: the time of day in Europe/London; 07:30 unless told. A time that the clocks skip is an hour later on that day, one that comes twice is the first. */
+    at?: string;
+  };
+  /** Who is told when it stops, by another channel than its own; a team rather than a person. */
+  ownerEmail?: Email;
+  /** Whether it works: requested until the address has taken the handshake or sent back the code; error until its owner resumes it. */
+  state?: "requested" | "active" | "paused" | "error";
+  /** When it was made. */
+  createdAt?: Instant;
+  /** Why it stopped. */
+  error?: string;
+  /** What a webhook's messages are signed with (Standard Webhooks); shown once, when it is made or replaced. */
+  secret?: string;
   /** Anything of your own that the standard has no property for, under a web address that you control. Never data about a child. */
   extensions?: Extensions;
 }

@@ -15,30 +15,40 @@ if TYPE_CHECKING:
     from placefeed.client._async import AsyncMember, AsyncOperator, AsyncProvider
     from placefeed.client._steps import Retry
     from placefeed.client._sync import Member, Operator, Provider
+    from placefeed.client.changes import Change, Event, mirror
+    from placefeed.client.cursors import CursorFile, CursorStore
     from placefeed.client.errors import (
         Conflict,
         Gone,
         NotAllowed,
         NotAuthenticated,
         NotFound,
+        NotGenuine,
+        NotSigned,
+        NotTimely,
         PlacefeedError,
         Refused,
         Stale,
         TooManyRequests,
         Unavailable,
         Unreachable,
+        WrongSignature,
     )
     from placefeed.client.results import Edition, EditionFile, Page, Report, Versioned
+    from placefeed.client.webhooks import verify_webhook
 
 _HOMES = {
     "_async": ("AsyncMember", "AsyncOperator", "AsyncProvider"),
     "_steps": ("Retry",),
     "_sync": ("Member", "Operator", "Provider"),
+    "changes": ("Change", "Event", "mirror"),
+    "cursors": ("CursorFile", "CursorStore"),
     "errors": (
-        "Conflict", "Gone", "NotAllowed", "NotAuthenticated", "NotFound", "PlacefeedError", "Refused", "Stale",
-        "TooManyRequests", "Unavailable", "Unreachable",
+        "Conflict", "Gone", "NotAllowed", "NotAuthenticated", "NotFound", "NotGenuine", "NotSigned", "NotTimely",
+        "PlacefeedError", "Refused", "Stale", "TooManyRequests", "Unavailable", "Unreachable", "WrongSignature",
     ),
     "results": ("Edition", "EditionFile", "Page", "Report", "Versioned"),
+    "webhooks": ("verify_webhook",),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -46,14 +56,21 @@ __all__ = [
     "AsyncMember",
     "AsyncOperator",
     "AsyncProvider",
+    "Change",
     "Conflict",
+    "CursorFile",
+    "CursorStore",
     "Edition",
     "EditionFile",
+    "Event",
     "Gone",
     "Member",
     "NotAllowed",
     "NotAuthenticated",
     "NotFound",
+    "NotGenuine",
+    "NotSigned",
+    "NotTimely",
     "Operator",
     "Page",
     "PlacefeedError",
@@ -66,6 +83,9 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "Versioned",
+    "WrongSignature",
+    "mirror",
+    "verify_webhook",
 ]
 
 

@@ -2,18 +2,36 @@
 
 import asyncio
 import hashlib
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx2
 
-from placefeed.client import _calls, _editions, _operator
-from placefeed.client._http import CHUNK, headers_of, no_answer, options, total_of
-from placefeed.client._steps import Answer, Emit, Pause, Request, Retry, Send, Step, Steps, clock, patiently
+from placefeed.client import _calls, _editions, _follow, _operator, _stream, _subscriptions
+from placefeed.client._http import CHUNK, answer_of, headers_of, no_answer, options, silent, total_of
+from placefeed.client._steps import (
+    Answer,
+    Call,
+    Emit,
+    Open,
+    Pause,
+    Read,
+    Request,
+    Retry,
+    Send,
+    Step,
+    Steps,
+    clock,
+    patiently,
+)
+from placefeed.client.changes import Change, Event
+from placefeed.client.results import Document
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E = TypeVar("E")
 
 
 class AsyncClient:
@@ -50,6 +68,7 @@ class AsyncClient:
         """Drive a call to its result."""
         came: Any = None
         failed: Exception | None = None
+        body = _Body(self._http)
         while True:
             try:
                 step = steps.throw(failed) if failed is not None else steps.send(came)
@@ -58,7 +77,7 @@ class AsyncClient:
                 return result
             came = failed = None
             try:
-                came = await self._do(step)
+                came = await self._do(step, body)
             except Exception as error:  # noqa: BLE001  thrown into the call, where it happened
                 failed = error  # the call decides what it means
 
@@ -66,21 +85,25 @@ class AsyncClient:
         """Drive a call, handing out what it emits."""
         came: Any = None
         failed: Exception | None = None
-        while True:
-            try:
-                step = steps.throw(failed) if failed is not None else steps.send(came)
-            except StopIteration:
-                return
-            came = failed = None
-            if isinstance(step, Emit):
-                yield step.value
-                continue
-            try:
-                came = await self._do(step)
-            except Exception as error:  # noqa: BLE001  thrown into the call, where it happened
-                failed = error
+        body = _Body(self._http)
+        try:
+            while True:
+                try:
+                    step = steps.throw(failed) if failed is not None else steps.send(came)
+                except StopIteration:
+                    return
+                came = failed = None
+                if isinstance(step, Emit):
+                    yield step.value
+                    continue
+                try:
+                    came = await self._do(step, body)
+                except Exception as error:  # noqa: BLE001  thrown into the call, where it happened
+                    failed = error
+        finally:
+            await body.close()  # also where whoever iterates has had enough
 
-    async def _do(self, step: Step) -> Any:
+    async def _do(self, step: Step, body: "_Body") -> Any:
         if isinstance(step, Request):
             return await self._run(patiently(step, self._retry))
         if isinstance(step, Send):
@@ -89,6 +112,13 @@ class AsyncClient:
             if step.seconds > 0:
                 await self._sleep(step.seconds)
             return clock()
+        if isinstance(step, Open):
+            return await body.open(step)
+        if isinstance(step, Read):
+            return await body.read()
+        if isinstance(step, Call):
+            came = await asyncio.to_thread(step.function) if step.blocks else step.function()
+            return await came if inspect.isawaitable(came) else came
         raise TypeError(f"not a step: {step!r}")
 
     async def _send(self, request: Request) -> Answer:
@@ -102,7 +132,7 @@ class AsyncClient:
             ) as response:
                 if request.save_to is not None and response.is_success:
                     return await self._save(response, request)
-                return Answer(response.status_code, headers_of(response), await response.aread())
+                return answer_of(response, await response.aread())
         except httpx2.HTTPError as error:
             raise no_answer(error, self._http.base_url.host) from error
 
@@ -119,6 +149,43 @@ class AsyncClient:
                 if request.progress is not None:
                     request.progress(size, total)
         return Answer(response.status_code, headers_of(response), saved=size, sha256=digest.hexdigest())
+
+
+class _Body:
+    """An answer that is still coming, of one call."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+        self._response: httpx2.Response | None = None
+
+    async def open(self, step: Open) -> Answer:
+        """Begin it; one that was begun before is let go."""
+        await self.close()
+        request, timeout = step.request, silent(self._http.timeout, step.silence)
+        try:
+            response = await self._http.send(
+                self._http.build_request(
+                    request.method, request.path, params=list(request.query), headers=request.headers, timeout=timeout
+                ),
+                stream=True,
+            )
+            self._response, self._chunks = response, response.aiter_bytes()
+            return answer_of(response, b"" if response.is_success else await response.aread())
+        except httpx2.HTTPError as error:
+            raise no_answer(error, self._http.base_url.host) from error
+
+    async def read(self) -> bytes:
+        """Its next bytes."""
+        try:
+            return await anext(self._chunks, b"")
+        except httpx2.HTTPError as error:
+            raise no_answer(error, self._http.base_url.host) from error
+
+    async def close(self) -> None:
+        """Let it go."""
+        if self._response is not None:
+            await self._response.aclose()
+            self._response = None
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
@@ -143,16 +210,37 @@ def _async(call: Callable[P, Steps[T]]) -> Callable[Concatenate[AsyncClient, P],
 
 
 def _async_each(
-    call: Callable[P, Steps[None]],
-) -> Callable[Concatenate[AsyncClient, P], AsyncGenerator[dict[str, Any]]]:
+    call: Callable[P, Steps[None]], item: type[E]
+) -> Callable[Concatenate[AsyncClient, P], AsyncGenerator[E]]:
+    """`item` is what it hands out."""
+
     @wraps(call)
-    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[dict[str, Any]]:
+    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[E]:
         return self._each(call(*args, **kwargs))
 
     return method
 
 
-class AsyncProvider(AsyncClient):
+class AsyncSubscriber(AsyncClient):
+    """What every reader may: ask to be told of what changes, by webhook or e-mail."""
+
+    subscriptions = _async(_subscriptions.subscriptions)
+    subscription = _async(_subscriptions.subscription)
+    add_subscription = _async(_subscriptions.add_subscription)
+    change_subscription = _async(_subscriptions.change_subscription)
+    delete_subscription = _async(_subscriptions.delete_subscription)
+    pause_subscription = _async(_subscriptions.pause_subscription)
+    resume_subscription = _async(_subscriptions.resume_subscription)
+    rotate_subscription_secret = _async(_subscriptions.rotate_subscription_secret)
+    test_subscription = _async(_subscriptions.test_subscription)
+    confirm_subscription = _async(_subscriptions.confirm_subscription)
+    subscription_status = _async(_subscriptions.subscription_status)
+    subscription_events = _async(_subscriptions.subscription_events)
+    resend_subscription = _async(_subscriptions.resend_subscription)
+    subscription_deliveries = _async(_subscriptions.subscription_deliveries)
+
+
+class AsyncProvider(AsyncSubscriber):
     """What a provider, or a vendor for it, does: push, update, attest, read the reports."""
 
     push = _async(_calls.push)
@@ -171,17 +259,19 @@ class AsyncProvider(AsyncClient):
     setting_history = _async(_calls.setting_history)
 
 
-class AsyncMember(AsyncClient):
-    """What a member does: read the list, page by page or whole, and fetch the scheduled files."""
+class AsyncMember(AsyncSubscriber):
+    """What a member does: read the list, page by page or whole, follow and listen to it, and fetch the scheduled files."""
 
     listings = _async(_calls.listings)
-    iterate = _async_each(_calls.iterate)
+    iterate = _async_each(_calls.iterate, Document)
     listing = _async(_calls.listing)
     settings = _async(_calls.settings)
     setting = _async(_calls.setting)
     edition = _async(_editions.edition)
     download_edition = _async(_editions.download_edition)
     feeds = _async(_calls.feeds)
+    follow = _async_each(_follow.follow, Change)
+    stream = _async_each(_stream.stream, Event)
 
 
 class AsyncOperator(AsyncMember):

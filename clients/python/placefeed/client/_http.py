@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from placefeed.client._steps import Request
+from placefeed.client._steps import Answer, Request
 from placefeed.client.errors import Unreachable
 
 CHUNK = 256 * 1024
@@ -39,6 +39,16 @@ def options(base_url: str, key: str | None, *, insecure: bool, timeout: float | 
 def headers_of(response: httpx2.Response) -> Mapping[str, str]:
     """Header names in lower case."""
     return {name.lower(): value for name, value in response.headers.items()}
+
+
+def answer_of(response: httpx2.Response, content: bytes) -> Answer:
+    """What came back, with what has been read of its body."""
+    return Answer(response.status_code, headers_of(response), content, url=str(response.url))
+
+
+def silent(timeout: httpx2.Timeout, seconds: float) -> httpx2.Timeout:
+    """The same patience, but no byte for so long is the end of an answer."""
+    return httpx2.Timeout(connect=timeout.connect, read=seconds, write=timeout.write, pool=timeout.pool)
 
 
 def no_answer(error: httpx2.HTTPError, host: str) -> Unreachable:

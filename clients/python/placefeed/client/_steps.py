@@ -64,14 +64,42 @@ class Emit:
 
 
 @dataclass(frozen=True)
+class Open:
+    """Begin an answer that has no end: gives back the Answer. A good one's body is still to come, by Read; opening anew drops it.
+
+    Once no byte comes for `silence` seconds, Read fails with Unreachable.
+    """
+
+    request: Request
+    silence: float
+
+
+@dataclass(frozen=True)
+class Read:
+    """Give back the next bytes of what was opened; none at its end."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call this and give back what it returns (awaited, where the async client gets something to await).
+
+    What waits for a disk `blocks`: the async client then leaves it to a thread.
+    """
+
+    function: Callable[[], Any]
+    blocks: bool = False
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What came back. Header names are in lower case. `saved` is the size of a file that was written, `sha256` its hash."""
+    """What came back. Header names are in lower case; `url` is what was asked. `saved` is the size of a file that was written, `sha256` its hash."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes = b""
     saved: int = 0
     sha256: str = ""
+    url: str = ""
 
     def json(self) -> Any:
         """The body as JSON. Raises Unavailable where it is none: something other than an exchange answered."""
@@ -101,7 +129,7 @@ class Answer:
         return found if isinstance(found, dict) else {}
 
 
-Step = Request | Send | Pause | Emit
+Step = Request | Send | Pause | Emit | Open | Read | Call
 Steps = Generator[Step, Any, T]
 
 

@@ -1,6 +1,7 @@
 """The sync driver, and the clients made with it."""
 
 import hashlib
+import inspect
 import time
 from collections.abc import Callable, Generator, Iterator
 from functools import wraps
@@ -8,12 +9,29 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx2
 
-from placefeed.client import _calls, _editions, _operator
-from placefeed.client._http import CHUNK, headers_of, no_answer, options, total_of
-from placefeed.client._steps import Answer, Emit, Pause, Request, Retry, Send, Step, Steps, clock, patiently
+from placefeed.client import _calls, _editions, _follow, _operator, _stream, _subscriptions
+from placefeed.client._http import CHUNK, answer_of, headers_of, no_answer, options, silent, total_of
+from placefeed.client._steps import (
+    Answer,
+    Call,
+    Emit,
+    Open,
+    Pause,
+    Read,
+    Request,
+    Retry,
+    Send,
+    Step,
+    Steps,
+    clock,
+    patiently,
+)
+from placefeed.client.changes import Change, Event
+from placefeed.client.results import Document
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E = TypeVar("E")
 
 
 class Client:
@@ -62,22 +80,26 @@ class Client:
         """Drive a call, handing out what it emits."""
         came: Any = None
         failed: Exception | None = None
-        while True:
-            try:
-                step = steps.throw(failed) if failed is not None else steps.send(came)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            came = failed = None
-            if isinstance(step, Emit):
-                yield step.value
-                continue
-            try:
-                came = self._do(step)
-            except Exception as error:  # noqa: BLE001  thrown into the call, where it happened
-                failed = error  # the call decides what it means
+        body = _Body(self._http)
+        try:
+            while True:
+                try:
+                    step = steps.throw(failed) if failed is not None else steps.send(came)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                came = failed = None
+                if isinstance(step, Emit):
+                    yield step.value
+                    continue
+                try:
+                    came = self._do(step, body)
+                except Exception as error:  # noqa: BLE001  thrown into the call, where it happened
+                    failed = error  # the call decides what it means
+        finally:
+            body.close()  # also where whoever iterates has had enough
 
-    def _do(self, step: Step) -> Any:
+    def _do(self, step: Step, body: "_Body") -> Any:
         if isinstance(step, Request):
             return self._run(patiently(step, self._retry))
         if isinstance(step, Send):
@@ -86,6 +108,16 @@ class Client:
             if step.seconds > 0:
                 self._sleep(step.seconds)
             return clock()
+        if isinstance(step, Open):
+            return body.open(step)
+        if isinstance(step, Read):
+            return body.read()
+        if isinstance(step, Call):
+            came = step.function()
+            if inspect.iscoroutine(came):
+                came.close()
+                raise TypeError("The cursor's store is async, and this client is not: use AsyncMember.")
+            return came
         raise TypeError(f"not a step: {step!r}")
 
     def _send(self, request: Request) -> Answer:
@@ -99,7 +131,7 @@ class Client:
             ) as response:
                 if request.save_to is not None and response.is_success:
                     return self._save(response, request)
-                return Answer(response.status_code, headers_of(response), response.read())
+                return answer_of(response, response.read())
         except httpx2.HTTPError as error:
             raise no_answer(error, self._http.base_url.host) from error
 
@@ -116,6 +148,43 @@ class Client:
                 if request.progress is not None:
                     request.progress(size, total)
         return Answer(response.status_code, headers_of(response), saved=size, sha256=digest.hexdigest())
+
+
+class _Body:
+    """An answer that is still coming, of one call."""
+
+    def __init__(self, http: httpx2.Client) -> None:
+        self._http = http
+        self._response: httpx2.Response | None = None
+
+    def open(self, step: Open) -> Answer:
+        """Begin it; one that was begun before is let go."""
+        self.close()
+        request, timeout = step.request, silent(self._http.timeout, step.silence)
+        try:
+            response = self._http.send(
+                self._http.build_request(
+                    request.method, request.path, params=list(request.query), headers=request.headers, timeout=timeout
+                ),
+                stream=True,
+            )
+            self._response, self._chunks = response, response.iter_bytes()
+            return answer_of(response, b"" if response.is_success else response.read())
+        except httpx2.HTTPError as error:
+            raise no_answer(error, self._http.base_url.host) from error
+
+    def read(self) -> bytes:
+        """Its next bytes."""
+        try:
+            return next(self._chunks, b"")
+        except httpx2.HTTPError as error:
+            raise no_answer(error, self._http.base_url.host) from error
+
+    def close(self) -> None:
+        """Let it go."""
+        if self._response is not None:
+            self._response.close()
+            self._response = None
 
 
 def _chunks(request: Request) -> Iterator[bytes]:
@@ -139,15 +208,36 @@ def _sync(call: Callable[P, Steps[T]]) -> Callable[Concatenate[Client, P], T]:
     return method
 
 
-def _sync_each(call: Callable[P, Steps[None]]) -> Callable[Concatenate[Client, P], Iterator[dict[str, Any]]]:
+def _sync_each(call: Callable[P, Steps[None]], item: type[E]) -> Callable[Concatenate[Client, P], Generator[E]]:
+    """`item` is what it hands out."""
+
     @wraps(call)
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[dict[str, Any]]:
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Generator[E]:
         return self._each(call(*args, **kwargs))
 
     return method
 
 
-class Provider(Client):
+class Subscriber(Client):
+    """What every reader may: ask to be told of what changes, by webhook or e-mail."""
+
+    subscriptions = _sync(_subscriptions.subscriptions)
+    subscription = _sync(_subscriptions.subscription)
+    add_subscription = _sync(_subscriptions.add_subscription)
+    change_subscription = _sync(_subscriptions.change_subscription)
+    delete_subscription = _sync(_subscriptions.delete_subscription)
+    pause_subscription = _sync(_subscriptions.pause_subscription)
+    resume_subscription = _sync(_subscriptions.resume_subscription)
+    rotate_subscription_secret = _sync(_subscriptions.rotate_subscription_secret)
+    test_subscription = _sync(_subscriptions.test_subscription)
+    confirm_subscription = _sync(_subscriptions.confirm_subscription)
+    subscription_status = _sync(_subscriptions.subscription_status)
+    subscription_events = _sync(_subscriptions.subscription_events)
+    resend_subscription = _sync(_subscriptions.resend_subscription)
+    subscription_deliveries = _sync(_subscriptions.subscription_deliveries)
+
+
+class Provider(Subscriber):
     """What a provider, or a vendor for it, does: push, update, attest, read the reports."""
 
     push = _sync(_calls.push)
@@ -166,17 +256,19 @@ class Provider(Client):
     setting_history = _sync(_calls.setting_history)
 
 
-class Member(Client):
-    """What a member does: read the list, page by page or whole, and fetch the scheduled files."""
+class Member(Subscriber):
+    """What a member does: read the list, page by page or whole, follow and listen to it, and fetch the scheduled files."""
 
     listings = _sync(_calls.listings)
-    iterate = _sync_each(_calls.iterate)
+    iterate = _sync_each(_calls.iterate, Document)
     listing = _sync(_calls.listing)
     settings = _sync(_calls.settings)
     setting = _sync(_calls.setting)
     edition = _sync(_editions.edition)
     download_edition = _sync(_editions.download_edition)
     feeds = _sync(_calls.feeds)
+    follow = _sync_each(_follow.follow, Change)
+    stream = _sync_each(_stream.stream, Event)
 
 
 class Operator(Member):

@@ -15,6 +15,16 @@ VERDICTS = {
     "rejected": ("Rejected: mend what is listed below and send it again.", "bold red"),
     "working": ("The exchange is still at work on it.", "cyan"),
 }
+COLUMNS: Sequence[tuple[str, dict[str, Any]]] = (
+    ("Setting", {"overflow": "fold", "ratio": 4}),
+    ("Where", {"overflow": "fold", "ratio": 3}),
+    ("Places", {"justify": "right"}),
+    ("From", {"no_wrap": True}),
+    ("Ages", {"no_wrap": True}),
+    ("A week", {"justify": "right", "no_wrap": True}),
+    ("Ofsted, overall", {"overflow": "fold", "ratio": 3}),
+    ("Known", {"overflow": "fold", "ratio": 2}),
+)
 OUTCOMES = ("records", "accepted", "unchanged", "attested", "superseded", "held", "withdrawn", "rejected", "warnings")
 
 
@@ -77,20 +87,11 @@ def where(place: Mapping[str, Any]) -> str:
 def print_listings(console: Console, items: Iterable[Mapping[str, Any]], *, totals: Mapping[str, int]) -> int:
     """Listings as a table; returns how many."""
     table = Table(header_style="bold", expand=False)
-    for heading, options in (
-        ("Setting", {"overflow": "fold", "ratio": 4}),
-        ("Where", {"overflow": "fold", "ratio": 3}),
-        ("Places", {"justify": "right"}),
-        ("From", {"no_wrap": True}),
-        ("Ages", {"no_wrap": True}),
-        ("A week", {"justify": "right", "no_wrap": True}),
-        ("Ofsted, overall", {"overflow": "fold", "ratio": 3}),
-        ("Known", {"overflow": "fold", "ratio": 2}),
-    ):
+    for heading, options in COLUMNS:
         table.add_column(heading, **options)
     count = 0
     for item in items:
-        table.add_row(*_listing(item))
+        table.add_row(*cells(item))
         count += 1
     if not count:
         console.print("No vacancy matches. Fewer filters show more.")
@@ -105,7 +106,8 @@ def print_listings(console: Console, items: Iterable[Mapping[str, Any]], *, tota
     return count
 
 
-def _listing(item: Mapping[str, Any]) -> list[Text]:
+def cells(item: Mapping[str, Any]) -> list[Text]:
+    """A listing's cells, in the order of COLUMNS."""
     setting, vacancy = item.get("setting") or {}, item.get("vacancy") or {}
     name = setting.get("name") or (setting.get("provider") or {}).get("name") or ""
     ages = vacancy.get("ages") or {}

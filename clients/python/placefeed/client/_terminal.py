@@ -1,5 +1,6 @@
 """What every command of the terminal does alike: stop with a message, print JSON, show progress where somebody looks."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def failures(as_json: bool) -> Iterator[None]:
-    """Errors of the client as a message and an exit code, never as a traceback."""
+def failures(as_json: bool, *, lines: bool = False) -> Iterator[None]:
+    """Errors of the client as a message and an exit code, never as a traceback. With `lines`, a document on one line."""
     from placefeed.client.errors import PlacefeedError
 
     try:
         yield
     except PlacefeedError as error:
         if as_json:
-            print_json(
+            (print_line if lines else print_json)(
                 {
                     "error": {
                         "kind": type(error).__name__,
@@ -47,6 +48,27 @@ def print_json(document: Any) -> None:
     import orjson
 
     sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def print_line(document: Any) -> None:
+    """One document on one line, at once: whoever reads must have it before the next is waited for."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(document, default=str).decode() + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def until_stopped() -> Iterator[None]:
+    """Run until Ctrl-C, or until nobody reads any more: the ordinary ends of a command that has none of its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more when it ends; there must be something that takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
 
 
 def console() -> "Console":

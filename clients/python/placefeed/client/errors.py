@@ -9,8 +9,12 @@ PlacefeedError
 ├── Conflict           it goes against what is known by now (an older time, the same key for another body)
 ├── Stale              somebody changed it since: read it again, then decide
 ├── TooManyRequests    wait `retry_after` seconds; the client did so already, as often as it may
-└── Unavailable        try again later
-    └── Unreachable    no answer came at all
+├── Unavailable        try again later
+│   └── Unreachable    no answer came at all
+└── NotGenuine         a webhook that is not to be believed: answer 400 and do nothing
+    ├── NotSigned          ... its signature is missing or not in a form of Standard Webhooks
+    ├── WrongSignature     ... signed with another secret, or changed on the way
+    └── NotTimely          ... too old or from the future: repeated by somebody, or a clock is wrong
 """
 
 from collections.abc import Mapping, Sequence
@@ -97,6 +101,22 @@ class Unreachable(Unavailable):
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+class NotGenuine(PlacefeedError):
+    """A webhook that is not to be believed. Answer 400, do nothing else; the exchange sends again what was its own."""
+
+
+class NotSigned(NotGenuine):
+    """It has no signature, or none in the form of Standard Webhooks."""
+
+
+class WrongSignature(NotGenuine):
+    """No secret of yours made its signature."""
+
+
+class NotTimely(NotGenuine):
+    """It was signed too long ago, or in the future."""
 
 
 _BY_STATUS: dict[int, type[PlacefeedError]] = {
