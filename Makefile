@@ -7,7 +7,7 @@ OFSTED ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test check bench lock derived clean
+.PHONY: help install demo test validators check bench lock derived clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -17,8 +17,10 @@ install: .venv/installed ## make .venv with the exchange in it, from the hash-lo
 demo: .venv/installed ## the whole exchange with an invented England: PORT=8000 DATA=.demo OFSTED=file
 	$(BIN)/placefeed demo --port $(PORT) --data $(DATA) $(if $(OFSTED),--ofsted "$(OFSTED)")
 
-test: .venv/installed-dev ## every test, on SQLite and on a real PostgreSQL that the tests start
+test: .venv/installed-dev validators ## every test, on SQLite and on a real PostgreSQL that the tests start
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+
+validators: .venv/installed-validators ## the official validators that some tests ask (needs Node.js)
 
 check: .venv/installed-dev ## ruff, mypy strict, import-linter, alembic check
 	$(BIN)/ruff check .
@@ -42,7 +44,7 @@ derived: .venv/installed ## make anew what is derived from the schemas: checksum
 	$(BIN)/python clients/typescript/generate.py
 
 clean: ## remove .venv, the demo's data and caches
-	rm -rf .venv .bench $(DATA) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .bench tests/validators/node_modules $(DATA) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Placefeed needs Python 3.11 or newer; $(PYTHON) is older. Install one, or say which: make PYTHON=python3.12"; exit 1; }
@@ -58,6 +60,10 @@ clean: ## remove .venv, the demo's data and caches
 .venv/installed-dev: .venv/installed requirements/dev.txt
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
+
+# Made only when it went well, so that it is tried again; without it the tests say what they skip.
+.venv/installed-validators: .venv/bin/python tests/validators/package-lock.json
+	@tests/validators/install.sh "$(CURDIR)/$@"
 
 # The peers stand apart: what they need must not change what we run.
 .venv/installed-bench: .venv/installed-dev requirements/bench.txt

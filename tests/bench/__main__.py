@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from tests.bench import intake, lists, meanwhile, million
+from tests.bench import intake, lists, meanwhile, million, push, stream
 from tests.bench.exchange import POSTGRES
 from tests.bench.report import Row, machine, progress, table
 
@@ -19,6 +19,11 @@ GROUPS = {
     "list": lists.rows,
     "filter": lists.filtered,
     "bytes": lists.bytes_rows,
+    "pushed": stream.pushed,
+    "fan-out": stream.fan_out,
+    "stream-memory": stream.memory,
+    "webhooks": push.webhooks,
+    "matching": push.matching,
 }
 
 

@@ -1,13 +1,9 @@
 """The rows of the list: cached and unchanged answers, filtered pages, serialising and compressing."""
 
 import gzip
-import signal
-import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,9 +27,9 @@ from tests.bench import sample
 from tests.bench.exchange import SECRET, Exchange, an_hour_ago
 from tests.bench.load import HOST, fetch, load, request
 from tests.bench.report import Aim, Contender, Row, milliseconds
+from tests.bench.servers import ROOT, server
 
 LISTINGS = 2_000
-ROOT = Path(__file__).parents[2]
 DATASETTE = ROOT / ".venv" / "bench" / "bin" / "datasette"
 CONNECTIONS = 16
 FIELDS = (
@@ -80,42 +76,6 @@ def _place() -> Iterator[Place]:
             exchange.close()
 
 
-@contextmanager
-def _server(*command: str | Path) -> Iterator[int]:
-    """A server process on a free port of loopback; `PORT` in the command stands for it."""
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        port = int(found.getsockname()[1])
-    command_line = [str(part).replace("PORT", str(port)) for part in command]
-    with (
-        tempfile.TemporaryFile() as said,
-        subprocess.Popen(command_line, cwd=ROOT, stdout=said, stderr=said) as process,
-    ):
-        try:
-            if not _listens(port, process):
-                said.seek(0)
-                raise RuntimeError(f"A server did not start: {said.read()[-2000:].decode()}")
-            yield port
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _listens(port: int, process: "subprocess.Popen[bytes]") -> bool:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection((HOST, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return True
-    return False
-
-
 def _ours(place: Place) -> tuple[str | Path, ...]:
     return (sys.executable, "-m", "tests.bench.peers.ours", "PORT", place.folder)
 
@@ -141,15 +101,15 @@ def _ready(
     place: Place, name: str, path: str, encoding: str, what: str, *, seconds: float, rounds: int, unchanged: bool
 ) -> list[Row]:
     asked = place.authorized(path, Accept_Encoding=encoding)
-    with _server(*_ours(place)) as port:
+    with server(*_ours(place)) as port:
         status, headers, body = fetch(port, asked)
         if status != 200:
             raise RuntimeError(f"The server answered {status}: {body[:500]!r}")
     (place.folder / "answer.json").write_bytes(orjson.dumps(headers))
     (place.folder / "answer.bin").write_bytes(body)
     with ExitStack() as stack:
-        ports = {peer: stack.enter_context(_server(*_peer(peer, place))) for peer in ("raw", "starlette", "fastapi")}
-        ports["ours"] = stack.enter_context(_server(*_ours(place)))
+        ports = {peer: stack.enter_context(server(*_peer(peer, place))) for peer in ("raw", "starlette", "fastapi")}
+        ports["ours"] = stack.enter_context(server(*_ours(place)))
         busy: list[float] = []
 
         def rate_of(peer: str, text: str, status: int) -> Callable[[], float]:
@@ -220,8 +180,8 @@ def filtered(*, quick: bool, rounds: int) -> list[Row]:
     with _place() as place, ExitStack() as stack:
         matching = _write_listings(place)
         (place.folder / "answer.json").write_bytes(b"{}")
-        ours = stack.enter_context(_server(*_ours(place)))
-        modelled = stack.enter_context(_server(*_peer("modelled", place)))
+        ours = stack.enter_context(server(*_ours(place)))
+        modelled = stack.enter_context(server(*_peer("modelled", place)))
         asked = {
             "ours": [
                 place.authorized(
@@ -257,7 +217,7 @@ def filtered(*, quick: bool, rounds: int) -> list[Row]:
         if DATASETTE.exists():
             # Its dearer habits are off: facets it would suggest, and the count of all matches.
             datasette = stack.enter_context(
-                _server(
+                server(
                     DATASETTE,
                     "serve",
                     place.folder / "listings.db",

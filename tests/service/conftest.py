@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,15 +60,23 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
         (tmp_path / "placefeed.db").write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
         yield Settings(data=tmp_path, secret="s" * 40, worker=False)
         return
-    url: sa.URL = request.getfixturevalue("postgres")
+    yield from fresh_postgres(request.getfixturevalue("postgres"), tmp_path)
+
+
+def fresh_postgres(url: sa.URL, folder: Path) -> Iterator[Settings]:
+    """Settings of a fresh exchange with a migrated PostgreSQL database of its own."""
+    with empty_postgres(url, template=TEMPLATE) as own:
+        yield Settings(
+            data=folder, secret="s" * 40, worker=False, database_url=own.render_as_string(hide_password=False)
+        )
+
+
+@contextmanager
+def empty_postgres(url: sa.URL, *, template: str = "template0") -> Iterator[sa.URL]:
+    """A database of its own on this server, for as long as it is wanted."""
     name = f"t_{uuid4().hex}"
-    _postgres_run(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield Settings(
-        data=tmp_path,
-        secret="s" * 40,
-        worker=False,
-        database_url=url.set(database=name).render_as_string(hide_password=False),
-    )
+    _postgres_run(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield url.set(database=name)
     _postgres_run(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from placefeed.service.access import keys
 from placefeed.service.access.audit import ReadAudit
 from placefeed.service.access.keyring import Keyring
-from placefeed.service.api import editions, listings, problems, public
+from placefeed.service.api import editions, feeds, listings, open_feed, problems, public
 from placefeed.service.api.deps import Exchange
 from placefeed.service.api.limits import RateLimiter
 from placefeed.service.api.metrics import Metrics
@@ -54,7 +54,8 @@ class Reading:
         )
         self.lists = self.exchange.keep(Lists, lambda: Lists(database, settings=settings, clock=clock))
         app = FastAPI(openapi_url=None)
-        app.router.routes.extend([*listings.routes(), *editions.routes(), *public.routes()])
+        for channel in (listings, feeds, editions, public, open_feed):
+            app.router.routes.extend(channel.routes())
         app.state.exchange = self.exchange
         problems.install(app, base_url=settings.base_url)
         self.client = TestClient(app)

@@ -3,32 +3,41 @@
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
+from placefeed.service.access.parties import update_organisation
+from placefeed.service.access.who import MEMBER
+from placefeed.service.channels.news import Reader, news
+from placefeed.service.channels.query import Filter
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
 from placefeed.service.pending import touch
-from placefeed.service.publishing.log import since
+from placefeed.service.publishing.log import head
 from placefeed.service.publishing.publisher import publish_once
-from placefeed.service.publishing.sight import view_of
-from placefeed.service.tables import ConsortiumMember, ConsortiumProvider, Listing, metadata
+from placefeed.service.publishing.sight import View, view_at, view_of
+from placefeed.service.publishing.since import LISTINGS, SETTINGS, since
+from placefeed.service.publishing.steps import seen_alone, steps
+from placefeed.service.tables import ConsortiumMember, ConsortiumProvider, Listing, ShownSetting, metadata
 from tests.service.world import World
 
 HOMES = {"SC000001": "acorn", "SC000002": "acorn", "SC000003": "birch"}
-MEMBERS = ("leeds", "york", "kent")
+MEMBERS = ("leeds", "york", "kent", "trust")  # the trust acts for others, now these, now those
 CONSORTIA = ("north", "south")
 
 
 @dataclass
-class Reader:
+class Follower:
     """Follows the log as an RPDE reader would: keeps what it was told, in pages of two."""
 
     member: str
+    table: sa.Table = LISTINGS
     after: int = 0
     held: dict[str, bytes] = field(default_factory=dict)
     positions: list[int] = field(default_factory=list)
@@ -39,20 +48,66 @@ class Reader:
     def read(self, database: Database, now: datetime, once_seen: set[str], *, pages: int) -> None:
         for _page in range(pages):
             with database.read() as session:
-                entries, after = since(
-                    session, view_of(session, self.member, now), self.after, member=self.member, limit=2
-                )
+                view = view_of(session, self.member, now)
+                entries, after = since(session, view, self.after, member=self.member, limit=2, table=self.table)
             if after == self.after:
                 return
             self.after = after
             for entry in entries:
                 self.positions.append(entry.position)
                 if entry.visible:
-                    self.held[entry.listing_id] = entry.body
+                    self.held[entry.id] = as_seen(entry.row, view)
                 else:
-                    if entry.listing_id not in once_seen:
-                        self.strange.append(entry.listing_id)
-                    self.held.pop(entry.listing_id, None)
+                    if entry.id not in once_seen:
+                        self.strange.append(entry.id)
+                    self.held.pop(entry.id, None)
+
+
+def as_seen(row, view: View) -> bytes:
+    """A listing (or what is shown of a setting) with the rates that this view may have."""
+    rates = [offer for offer in getattr(row, "restricted", ()) if view.may_have_rate(offer["offeredTo"])]
+    return bytes(row.body) + orjson.dumps(rates)
+
+
+@dataclass
+class Pushed:
+    """Is told as a push channel tells: takes the news since it was last told, and keeps what it is told of."""
+
+    member: str
+    filter: Filter
+    after: int = 0
+    held: dict[str, bytes] = field(default_factory=dict)
+    strange: list[str] = field(default_factory=list)
+
+    def read(self, database: Database, now: datetime, once_seen: set[str]) -> None:
+        with database.read() as session:
+            reader = Reader(
+                MEMBER,
+                self.member,
+                view=view_of(session, self.member, now),
+                was=view_at(session, self.member, self.after),
+            )
+            upto = head(session).position
+            happened = steps(session, self.after, upto)
+            alone = seen_alone(session, self.member, self.after, upto, known=happened)
+            told = [
+                found
+                for step in (*happened, *alone)
+                if (found := news(step, reader, self.filter, attestations=True)) is not None
+            ]
+            ids = [found.step.listing_id for found in told if found.step.listing_id]
+            rows = {row.id: row for row in session.exec(select(Listing).where(col(Listing.id).in_(ids)))}
+        self.after = upto
+        for found in told:
+            listing_id = found.step.listing_id
+            if listing_id is None:
+                continue
+            if found.has:
+                self.held[listing_id] = as_seen(rows[listing_id], reader.view)
+            else:
+                self.held.pop(listing_id, None)
+            if listing_id not in once_seen:
+                self.strange.append(listing_id)
 
 
 class Game:
@@ -61,7 +116,10 @@ class Game:
     def __init__(self, database: Database, exchange: Settings) -> None:
         self.database, self.settings = database, exchange
         self.now = datetime(2026, 7, 1, 9, 0, tzinfo=UTC)
-        self.readers = [Reader(member) for member in MEMBERS]
+        self.readers = [Follower(member, table) for member in MEMBERS for table in (LISTINGS, SETTINGS)]
+        self.pushed = [
+            Pushed(member, Filter.parse(asked)) for member in MEMBERS for asked in ({}, {"placesAtLeast": ["2"]})
+        ]
         self.once_seen: dict[str, set[str]] = {member: set() for member in MEMBERS}
         self.offers: dict[str, int] = {}
         with database.write() as session:
@@ -72,6 +130,7 @@ class Game:
                 world.consortium(consortium)
             for member in MEMBERS:
                 world.member(member)
+            update_organisation(session, "trust", now=self.now, acts_for=["leeds"])
 
     def step(self, choice: random.Random) -> None:
         """One random thing happens."""
@@ -79,7 +138,9 @@ class Game:
         home = choice.choice(list(HOMES))
         with self.database.write() as session:
             world = World(session, self.now, dict(HOMES))
-            match choice.choice(["offer", "offer", "withdraw", "full", "take", "drop", "join", "leave", "price"]):
+            match choice.choice(
+                ["offer", "offer", "withdraw", "full", "take", "drop", "join", "leave", "price", "offer to", "act"]
+            ):
                 case "offer":
                     self.offers[home] = self.offers.get(home, 0) + choice.choice([0, 1])
                     document = {"id": "v1", "places": choice.randint(1, 3), "from": "2026-07-01"}
@@ -90,6 +151,12 @@ class Game:
                     world.capacity(home, available=choice.choice([0, 4]))
                 case "price":
                     world.rate(home, pounds=choice.randint(3000, 3003))
+                case "offer to":
+                    buyers = [{"scheme": "placefeed", "id": choice.choice([*CONSORTIA, *MEMBERS])}]
+                    world.rate(home, "special", pounds=choice.randint(2000, 2002), offeredTo={"buyers": buyers})
+                case "act":
+                    others = choice.sample(MEMBERS[:3], choice.randint(0, 2))
+                    update_organisation(session, "trust", now=self.now, acts_for=others)
                 case "take":
                     world.take(choice.choice(CONSORTIA), HOMES[home], valid_from=date(2026, 7, 1))
                     touch(session, list(HOMES), at=self.now, bulk=True)
@@ -113,12 +180,19 @@ class Game:
         for reader in self.readers:
             if choice.random() < 0.4:
                 reader.read(self.database, self.now, self.once_seen[reader.member], pages=choice.randint(1, 2))
+        for pushed in self.pushed:
+            if choice.random() < 0.4:
+                pushed.read(self.database, self.now, self.once_seen[pushed.member])
 
-    def visible(self, member: str) -> dict[str, bytes]:
+    def visible(self, member: str, table: type[Any] = Listing, filter: Filter | None = None) -> dict[str, bytes]:
         with self.database.read() as session:
             view = view_of(session, member, self.now)
-            rows = session.exec(select(Listing).where(Listing.state == "updated")).all()
-            return {row.id: row.body for row in rows if view.sees(row.audiences)}
+            rows = session.exec(select(table).where(table.state == "updated")).all()
+            return {
+                row.id if table is Listing else row.urn: as_seen(row, view)
+                for row in rows
+                if view.sees(row.audiences) and (filter is None or filter.matches(row.facts, view))
+            }
 
     def publish(self) -> None:
         """Publish all, looking after each transaction: what a member could see for a moment counts as seen."""
@@ -127,15 +201,20 @@ class Game:
             with self.database.write() as session:
                 more = publish_once(session, settings=self.settings, now=self.now).more
             for member in MEMBERS:
-                self.once_seen[member] |= self.visible(member).keys()
+                self.once_seen[member] |= self.visible(member).keys() | self.visible(member, ShownSetting).keys()
 
     def check(self) -> None:
         self.publish()
         for reader in self.readers:
             reader.read(self.database, self.now, self.once_seen[reader.member], pages=10_000)
-            assert reader.held == self.visible(reader.member)
+            table = Listing if reader.table is LISTINGS else ShownSetting
+            assert reader.held == self.visible(reader.member, table)
             assert reader.positions == sorted(set(reader.positions))
             assert reader.strange == []
+        for pushed in self.pushed:
+            pushed.read(self.database, self.now, self.once_seen[pushed.member])
+            assert pushed.held == self.visible(pushed.member, filter=pushed.filter)
+            assert pushed.strange == []
 
 
 @settings(

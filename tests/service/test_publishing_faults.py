@@ -17,12 +17,12 @@ from placefeed.service.config import Settings
 from placefeed.service.db import Database
 from placefeed.service.pending import touch
 from placefeed.service.publishing import publisher
-from placefeed.service.publishing.log import since
 from placefeed.service.publishing.publisher import publish_all, publish_once
 from placefeed.service.publishing.sight import view_of
+from placefeed.service.publishing.since import since
 from placefeed.service.tables import Change, Listing, Pending
 from tests.service.conftest import MovableClock
-from tests.service.test_log import Reader
+from tests.service.test_log import Follower, as_seen
 from tests.service.world import World
 
 HOMES = [f"SC{number:06}" for number in range(12)]
@@ -176,7 +176,7 @@ def test_rival_publishers_and_writers_leave_one_order(database, settings, clock,
             with database.write() as session:
                 publish_once(session, settings=settings.model_copy(update={"publish_batch": 3}), now=clock())
 
-    reader = Reader("leeds")
+    reader = Follower("leeds")
 
     def follow() -> None:
         while not stop.is_set():
@@ -199,7 +199,7 @@ def test_rival_publishers_and_writers_leave_one_order(database, settings, clock,
     with database.read() as session:
         view = view_of(session, "leeds", clock())
         rows = session.exec(select(Listing).where(Listing.state == "updated")).all()
-        assert reader.held == {row.id: row.body for row in rows if view.sees(row.audiences)}
+        assert reader.held == {row.id: as_seen(row, view) for row in rows if view.sees(row.audiences)}
         entries, _ = since(session, view, 0, member="leeds", limit=10_000)
-    assert {entry.listing_id for entry in entries if entry.visible} == set(reader.held)
+    assert {entry.id for entry in entries if entry.visible} == set(reader.held)
     assert len(reader.held) == len(HOMES) + 36

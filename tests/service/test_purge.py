@@ -6,9 +6,10 @@ from sqlmodel import select
 
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
+from placefeed.service.publishing.log import head
 from placefeed.service.publishing.publisher import publish_all
 from placefeed.service.purge import keepings, purge
-from placefeed.service.tables import Audit, Change, JobRun, Listing, SightChange
+from placefeed.service.tables import Audit, Change, JobRun, Listing, ShownSetting, SightChange
 from tests.service.conftest import MovableClock
 from tests.service.world import World
 
@@ -35,8 +36,11 @@ def test_tombstones_live_long_enough_and_then_go_with_their_history(
     deleted = purge(database, settings, now=clock())
     assert deleted["listings that are gone"] == 1
     with database.read() as session:
-        for table in (Listing, Change, SightChange):
+        for table in (Listing, ShownSetting, Change, SightChange):
             assert session.exec(select(table)).all() == []
+        at = head(session)
+    assert 0 < at.history_after <= at.position
+    assert 0 < at.tombstones_after <= at.position, "who stopped before the tombstone is told that it cannot go on"
 
 
 def test_the_audit_is_kept_for_six_years(database: Database, settings: Settings, clock: MovableClock) -> None:

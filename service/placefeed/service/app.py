@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
@@ -13,11 +13,14 @@ from placefeed.schema.issues import ENGINE
 from placefeed.service.access.audit import ReadAudit
 from placefeed.service.access.keyring import Keyring
 from placefeed.service.api import (
+    asyncapi,
     docs,
     editions,
+    feeds,
     health,
     keys,
     listings,
+    open_feed,
     openapi,
     organisations,
     oversight,
@@ -26,7 +29,10 @@ from placefeed.service.api import (
     register,
     root,
     sources,
+    stream,
     submissions,
+    subscriptions,
+    terms,
     updates,
 )
 from placefeed.service.api import (
@@ -34,12 +40,17 @@ from placefeed.service.api import (
 )
 from placefeed.service.api.deps import Exchange
 from placefeed.service.api.edge import Edge
+from placefeed.service.api.farewell import farewell
 from placefeed.service.api.limits import RateLimiter
-from placefeed.service.api.metrics import Metrics
+from placefeed.service.api.metrics import LEADER, LEADS, Metrics
 from placefeed.service.clock import Clock, system_clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
+from placefeed.service.telemetry import Telemetry, telemetry_of
 from placefeed.service.worker import Worker
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
 
 ROUTERS: tuple[APIRouter, ...] = (
     submissions.router,
@@ -49,32 +60,43 @@ ROUTERS: tuple[APIRouter, ...] = (
     organisations.router,
     keys.router,
     sources.router,
+    subscriptions.router,
     oversight.router,
     root.router,
     docs.router,
+    asyncapi.router,
+    terms.router,
     health.router,
 )
 
-PLAIN = (listings, editions, public)
+PLAIN = (stream, listings, feeds, editions, public, open_feed)
 """Modules with plain ASGI routes, where the framework would cost more than the answer: `routes()`, `openapi()`, `ALLOWED`."""
 
 LARGE = {"/v1/submissions", "/v1/register/imports"}
 """Addresses whose bodies are files; all others are small documents."""
 
 
-def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
-    """The exchange as an ASGI application. Nothing is opened before its lifespan begins."""
+def create_app(settings: Settings, *, clock: Clock = system_clock, telemetry: Telemetry | None = None) -> FastAPI:
+    """The exchange as an ASGI application. Nothing is opened before its lifespan begins.
+
+    `telemetry`: instead of what the settings ask for. Raises ValueError where they ask for traces and the libraries are missing.
+    """
+    traces = telemetry_of(settings) if telemetry is None else telemetry
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        exchange = await run_sync(_open, settings, clock, metrics)
+        exchange = await run_sync(_open, settings, clock, metrics, traces)
         app.state.exchange = exchange
-        worker = Worker(exchange.database, settings, clock, published=metrics.published) if settings.worker else None
+        hub = stream.hub_of(exchange)
+        worker = Worker(exchange.database, settings, clock, metrics=metrics) if settings.worker else None
+        metrics.gauge(LEADER, LEADS, lambda: float(worker is not None and worker.leads))
         if worker is not None:
             worker.start()
         try:
-            yield
+            with farewell(hub.part):
+                yield
         finally:
+            await hub.close()
             if worker is not None:
                 await run_sync(worker.stop)
             await run_sync(_close, exchange)
@@ -88,8 +110,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Off until it is configured (a later issue): asking whether it is on costs a tenth of a ready answer.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=cast("TelemetryConfig", traces.framework()),
     )
     # Flat, and not included one in the other: then an address that several routers serve is one address, and a test can
     # walk through all routes.
@@ -105,8 +126,10 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> FastAPI:
     return app
 
 
-def _open(settings: Settings, clock: Clock, metrics: Metrics) -> Exchange:
+def _open(settings: Settings, clock: Clock, metrics: Metrics, telemetry: Telemetry) -> Exchange:
     database = Database(settings)
+    telemetry.start()
+    database.trace(telemetry)
     exchange = Exchange(
         settings=settings,
         clock=clock,
@@ -130,6 +153,7 @@ def _close(exchange: Exchange) -> None:
     exchange.reads.close()
     exchange.keyring.close()
     exchange.database.close()
+    exchange.database.telemetry.close()
 
 
 def _body_limit(settings: Settings) -> Any:

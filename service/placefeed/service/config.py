@@ -1,11 +1,19 @@
-"""Every setting of the exchange, with meaning and unit. Read from the environment (`PLACEFEED_...`); defaults run on a laptop."""
+"""Every setting of the exchange, with meaning and unit. Read from the environment (`PLACEFEED_...`), or from files in
+`$CREDENTIALS_DIRECTORY` (`placefeed_secret`...); defaults run on a laptop."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 MIB = 1024 * 1024
 
@@ -27,7 +35,8 @@ class Settings(BaseSettings):
         description="At least 32 characters. Keys' HMACs and the spool's cipher come from it; without it one is made in the data folder.",
     )
     base_url: str = Field(
-        default="http://127.0.0.1:8000", description="How the exchange is reached from outside; stands in links."
+        default="http://127.0.0.1:8000",
+        description="How the exchange is reached from outside, with the path prefix that a proxy takes off, if any; stands in links.",
     )
     trusted_proxies: str = Field(
         default="127.0.0.1", description="Addresses whose X-Forwarded-* headers are believed (uvicorn's list)."
@@ -100,15 +109,56 @@ class Settings(BaseSettings):
 
     # -- reaching out -----------------------------------------------------------------------------------------------
     allow_loopback: bool = Field(
-        default=False, description="Let polled feeds stand on this machine; for development only."
+        default=False,
+        description="Let polled feeds and receivers of webhooks stand on this machine, over plain http too; for development only.",
     )
     allow_hosts: Annotated[list[str], NoDecode] = Field(
-        default_factory=list, description="Hosts or CIDRs, comma-separated, that polls may reach though private."
+        default_factory=list,
+        description="Hosts or CIDRs, comma-separated, that polls and webhooks may reach though private.",
     )
     poll_lease: timedelta = Field(
         default=timedelta(minutes=10), description="How long one poll of a feed may take before another worker may try."
     )
     fetch_timeout: float = Field(default=60.0, description="Seconds a poll may take in all.")
+
+    user_agent_contact: str = Field(
+        default="", description="Where the owner of a server we call can reach you; stands in the User-Agent."
+    )
+
+    # -- telling subscribers ----------------------------------------------------------------------------------------
+    deliver_timeout: float = Field(
+        default=20.0, description="Seconds a webhook's receiver or a mail server has to answer."
+    )
+    deliver_at_once: int = Field(default=256, description="Deliveries under way at a time in one worker.")
+    subscriptions_per_organisation: int = Field(
+        default=200, description="The most subscriptions an organisation may have."
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server, smtp://user:password@host:587 (STARTTLS) or smtps://...; without it there are no e-mails.",
+    )
+    mail_from: str = Field(default="placefeed@localhost", description="The sender's address of e-mails.")
+    operator_email: str | None = Field(
+        default=None, description="Who is told when a subscription stops whose owner left no address."
+    )
+
+    # -- following the log ------------------------------------------------------------------------------------------
+    stream_buffer: int = Field(
+        default=1 * MIB, description="Bytes that may wait for one slow reader of the stream before it is dropped."
+    )
+    streams_per_key: int = Field(default=50, description="Streams that one key may hold open in a process.")
+    streams: int = Field(default=5000, description="Streams that one process serves at a time.")
+    replica_url: str | None = Field(
+        default=None,
+        description="A read replica of the PostgreSQL database, for list and feeds; used only while it is as new as the reader's cursor.",
+    )
+    data_terms_url: str | None = Field(
+        default=None,
+        description="The terms under which members get the data: `license` of the private change feeds; without it, a page of ours.",
+    )
+    open_feed: bool = Field(
+        default=False, description="Offer the weekly open summary as an open change feed too; needs `public`."
+    )
 
     # -- switches ---------------------------------------------------------------------------------------------------
     worker: bool = Field(
@@ -117,7 +167,25 @@ class Settings(BaseSettings):
     )
     public: bool = Field(default=False, description="Publish the weekly open summary of rounded counts.")
     log_json: bool = Field(default=False, description="Log as JSON lines rather than for people.")
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="Where traces go (OpenTelemetry over HTTP), e.g. http://127.0.0.1:4318; without it, or OTEL_EXPORTER_OTLP_ENDPOINT, there are none.",
+    )
     cache_bytes: int = Field(default=64 * MIB, description="Bytes of ready list bodies a process keeps.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the environment leaves out may lie in files named like the variables: systemd's credentials, a container's secrets."""
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        files = SecretsSettingsSource(settings_cls, secrets_dir=folder) if folder else file_secret_settings
+        return init_settings, env_settings, dotenv_settings, files
 
     @field_validator("allow_hosts", mode="before")
     @classmethod

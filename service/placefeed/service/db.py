@@ -1,15 +1,18 @@
 """The database: engines, sessions, the publisher's lock, and the bell that wakes whoever waits for news.
 
 SQLite has a read engine (plain BEGIN) and a write engine (BEGIN IMMEDIATE) behind one in-process lock: with IMMEDIATE on
-reads a small update took five seconds. PostgreSQL has one pool; NOTIFY rings the bell in every process.
+reads a small update took five seconds. PostgreSQL has one pool, and another for a read replica where there is one (see
+replica); NOTIFY rings the bell in every process.
 """
 
 import contextlib
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import psycopg
@@ -20,13 +23,23 @@ from sqlalchemy.engine import make_url
 from sqlmodel import Session
 
 from placefeed.service.config import Settings
+from placefeed.service.replica import Reached, Replica
+from placefeed.service.telemetry import OFF, Telemetry
 
 log = structlog.get_logger(__name__)
 
 PUBLISHER_LOCK = 0x504C4143  # "PLAC": the advisory lock that every publishing transaction begins with
 LEADER_LOCK = 0x504C4C44  # "PLLD": who runs the schedule
 CHANNEL = "placefeed"  # NOTIFY channel; the payload names what happened
+BELLS = ("pending", "published", "submission", "access", "subscription")  # what is rung, in every process
 POOL = 50  # at least as many connections as the web server has threads (40), or requests queue on the pool
+OVERFLOW = 10  # connections beyond the pool, closed again after use
+CONNECT: dict[str, Any] = {
+    "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000,
+}  # fmt: skip
+"""A server that vanished without a word (a machine lost, a cable pulled) is noticed within seconds rather than hours."""
+REPLICA_TIMEOUT = 2  # seconds to connect to the replica, or to get a connection of its pool, before the primary answers
+LISTEN_PROOF = 10.0  # seconds after which the listening connection is asked whether it lives
 PUBLISH_TIMEOUT = "30s"
 
 
@@ -39,6 +52,15 @@ JSON_BY_ORJSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer"
 reports, never carry the values of a statement."""
 
 
+class Where(Enum):
+    """Who answers a read."""
+
+    PRIMARY = "primary"
+
+
+PRIMARY: Final = Where.PRIMARY
+
+
 class Bell:
     """Wakes waiters in this process. A missed ring costs a polling period, never a change."""
 
@@ -48,12 +70,15 @@ class Bell:
         self._hooks: list[Callable[[str], None]] = []
 
     def ring(self, what: str) -> None:
-        """Tell everyone in this process that `what` (`pending`, `published`, `submission`, `access`) has happened."""
+        """Tell everyone in this process that `what` (one of `BELLS`) has happened."""
         with self._condition:
             self._rung[what] = self._rung.get(what, 0) + 1
             self._condition.notify_all()
         for hook in list(self._hooks):
-            hook(what)
+            try:
+                hook(what)
+            except Exception as error:  # noqa: BLE001 - one that fails must not keep the others, or the listener, from hearing
+                log.error("a listener to the bell failed", bell=what, error=type(error).__name__)
 
     def count(self, what: str) -> int:
         """How often it has rung: give it to `wait`."""
@@ -96,34 +121,47 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.url = make_url(settings.url)
-        if self.url.drivername in ("postgresql", "postgres"):
-            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.url = url_of(settings.url)
         self.dialect = self.url.get_backend_name()
         self.bell = Bell()
         self._turns = Turns()
         self._stop = threading.Event()
         self._listener: threading.Thread | None = None
+        self.telemetry: Telemetry = OFF
+        self.replica: Replica | None = None
         if self.dialect == "sqlite":
             Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True)
             self.reader = _sqlite_engine(self.url, begin="BEGIN")
             self.writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE")
         else:
-            self.writer = sa.create_engine(
-                self.url,
-                pool_size=POOL,
-                max_overflow=10,
-                pool_pre_ping=True,
-                isolation_level="READ COMMITTED",
-                **JSON_BY_ORJSON,
-            )
+            self.writer = _postgres_engine(self.url, isolation_level="READ COMMITTED")
             # Who reads sees one instant, as on SQLite: a view and the log read after it must not be of two.
             self.reader = self.writer.execution_options(isolation_level="REPEATABLE READ")
+            if settings.replica_url:
+                self.replica = Replica(_replica_engine(settings.replica_url))
+
+    def trace(self, telemetry: Telemetry) -> None:
+        """Make spans of statements from now on, below the spans of who asks."""
+        self.telemetry = telemetry
+        for engine in {self.writer, self.writer if self.dialect == "postgresql" else self.reader}:
+            telemetry.watch(engine, self.dialect)
+        if self.replica is not None:
+            telemetry.watch(self.replica.engine, self.dialect)
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[Session]:
-        """A session that only reads; keep it short, an open one holds back SQLite's checkpoint."""
-        with Session(self.reader, expire_on_commit=False) as session:
+    def read(self, *, at_least: Reached | Where | None = PRIMARY) -> Iterator[Session]:
+        """A session that only reads, at one instant; keep it short, an open one holds back SQLite's checkpoint.
+
+        With `at_least` a read replica may answer, if it has come at least as far as that place in the log (a cursor's; None
+        where any will do), else the primary. Without it the primary answers: what a provider reads back, who may do what.
+        """
+        replica = None if at_least is PRIMARY else self.replica
+        session = None if replica is None or isinstance(at_least, Where) else replica.open(at_least)
+        if replica is None or session is None:
+            with Session(self.reader, expire_on_commit=False) as session:
+                yield session
+            return
+        with replica.reading(session):
             yield session
 
     @contextlib.contextmanager
@@ -144,18 +182,28 @@ class Database:
             self._listener.start()
 
     def _listen(self) -> None:
-        conninfo = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while not self._stop.is_set():
             try:
-                with psycopg.connect(conninfo, autocommit=True) as connection:
+                with psycopg.connect(self.conninfo, autocommit=True, **CONNECT) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
+                    for what in BELLS:  # whatever was told while nobody listened
+                        self.bell.ring(what)
+                    proved = time.monotonic()
                     while not self._stop.is_set():
                         for notify in connection.notifies(timeout=0.5):
                             self.bell.ring(notify.payload)
+                        if time.monotonic() - proved > LISTEN_PROOF:
+                            connection.execute("SELECT 1")
+                            proved = time.monotonic()
             except psycopg.Error as error:
                 # Polling covers what is missed while the connection is away.
                 log.warning("listening to the database was cut; trying again", error=type(error).__name__)
                 self._stop.wait(1.0)
+
+    @property
+    def conninfo(self) -> str:
+        """For a connection of one's own, beside the pool: PostgreSQL only."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def close(self) -> None:
         """End the listener and close every connection."""
@@ -164,6 +212,8 @@ class Database:
             self._listener.join(timeout=5)
         self.reader.dispose()
         self.writer.dispose()
+        if self.replica is not None:
+            self.replica.close()
 
 
 def tell(session: Session, what: str) -> None:
@@ -199,9 +249,41 @@ def lock_publishing(session: Session) -> None:
         session.execute(sa.text(f"SET LOCAL transaction_timeout = '{PUBLISH_TIMEOUT}'"))
 
 
+def url_of(text: str) -> sa.URL:
+    """A database's URL with the driver that we use."""
+    url = make_url(text)
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
+
+
+def _postgres_engine(url: sa.URL, *, isolation_level: str, **options: Any) -> sa.Engine:
+    return sa.create_engine(
+        url,
+        pool_size=POOL,
+        max_overflow=OVERFLOW,
+        pool_pre_ping=True,
+        isolation_level=isolation_level,
+        **{"connect_args": CONNECT, **options},
+        **JSON_BY_ORJSON,
+    )
+
+
+def _replica_engine(text: str) -> sa.Engine:
+    url = url_of(text)
+    if url.get_backend_name() != "postgresql":
+        raise ValueError("PLACEFEED_REPLICA_URL is not one of PostgreSQL.")
+    impatient = {**CONNECT, "connect_timeout": REPLICA_TIMEOUT}
+    return _postgres_engine(
+        url, isolation_level="REPEATABLE READ", connect_args=impatient, pool_timeout=REPLICA_TIMEOUT
+    )
+
+
 def _sqlite_engine(url: sa.URL, *, begin: str) -> sa.Engine:
     engine = sa.create_engine(
-        url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=POOL, max_overflow=10, **JSON_BY_ORJSON
+        url,
+        connect_args={"check_same_thread": False, "timeout": 30},
+        pool_size=POOL,
+        max_overflow=OVERFLOW,
+        **JSON_BY_ORJSON,
     )
 
     @sa.event.listens_for(engine, "connect")

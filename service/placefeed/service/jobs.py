@@ -9,8 +9,10 @@ from sqlmodel import col, select
 
 from placefeed.adapters.base import AdapterError
 from placefeed.service import purge as keeping
+from placefeed.service.access.sources import POLLED
 from placefeed.service.channels import editions as edition_files
-from placefeed.service.channels import summary
+from placefeed.service.channels import open_feed, summary
+from placefeed.service.channels.subscriptions import owners
 from placefeed.service.clock import LONDON, Clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
@@ -33,9 +35,7 @@ def poll_sources(database: Database, settings: Settings, clock: Clock) -> str:
     """Fetch every active feed whose time has come since it was last heard, and look into every watched folder."""
     now = clock()
     with database.read() as session:
-        rows = session.exec(
-            select(Source).where(Source.state == "active", col(Source.transport).in_(["http", "folder"]))
-        ).all()
+        rows = session.exec(select(Source).where(Source.state == "active", col(Source.transport).in_(POLLED))).all()
     polled = []
     for source in rows:
         trigger = CronTrigger.from_crontab(source.cron or "* * * * *", timezone=LONDON)
@@ -59,6 +59,11 @@ def poll_sources(database: Database, settings: Settings, clock: Clock) -> str:
 def late_sources(database: Database, settings: Settings, clock: Clock) -> str:
     """Mark sources that have been silent for longer than expected, and alert the operator once."""
     return f"{sources.mark_late(database, now=clock())} newly late"
+
+
+def tell_owners(database: Database, settings: Settings, clock: Clock) -> str:
+    """Write to the owners of subscriptions that have stopped."""
+    return f"{owners.tell_owners(database, settings, clock)} told"
 
 
 def refresh_ofsted(database: Database, settings: Settings, clock: Clock) -> str:
@@ -100,6 +105,7 @@ def public_summary(database: Database, settings: Settings, clock: Clock) -> str:
     if not settings.public:
         return "switched off"
     summary.make_summary(database, settings, clock)
+    open_feed.renew(database, settings, clock)
     return "made"
 
 

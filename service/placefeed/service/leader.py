@@ -22,13 +22,16 @@ import structlog
 from sqlmodel import col
 
 from placefeed.service.clock import Clock
-from placefeed.service.db import LEADER_LOCK, Database, insert
+from placefeed.service.db import CONNECT, LEADER_LOCK, Database, insert
 from placefeed.service.tables import JobRun
 
 log = structlog.get_logger(__name__)
 
 IDLE_LIMIT = timedelta(seconds=15)
 """The server drops a leader's connection that says nothing for so long (a frozen process): another can then lead."""
+
+LEADS_AS = "placefeed leads "
+"""Begins the name of a leader's connection."""
 
 
 class Lock(Protocol):
@@ -47,7 +50,7 @@ class PostgresLock:
     """An advisory lock on a connection of its own, never from a pool."""
 
     def __init__(self, database: Database) -> None:
-        self._conninfo = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._conninfo = database.conninfo
         self._connection: psycopg.Connection | None = None
 
     def hold(self) -> bool:
@@ -58,8 +61,9 @@ class PostgresLock:
                 self._connection = psycopg.connect(
                     self._conninfo,
                     autocommit=True,
-                    connect_timeout=5,
                     options=f"-c idle_session_timeout={milliseconds}",
+                    application_name=f"{LEADS_AS}{worker_name()}"[:63],  # who leads, for whoever looks
+                    **{**CONNECT, "connect_timeout": 5},
                 )
                 row = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,)).fetchone()
                 if not (row and row[0]):
@@ -85,19 +89,22 @@ class FileLock:
     """On SQLite, which is one host: a lock on a file beside the database."""
 
     def __init__(self, database: Database) -> None:
-        self._path = f"{database.url.database}.lock"
+        self._path = lock_path(database)
         self._file: IO[str] | None = None
 
     def hold(self) -> bool:
         """See Lock."""
         if self._file is not None:
             return True
-        file = open(self._path, "w")  # noqa: SIM115 - it stays open for as long as we lead
+        file = open(self._path, "a")  # noqa: SIM115 - it stays open for as long as we lead
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
             return False
+        file.truncate(0)  # who leads, for whoever looks; since when is the file's own time
+        file.write(worker_name())
+        file.flush()
         self._file = file
         return True
 
@@ -106,6 +113,11 @@ class FileLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def lock_path(database: Database) -> str:
+    """The file that who leads on SQLite has locked."""
+    return f"{database.url.database}.lock"
 
 
 def lock_for(database: Database) -> Lock:

@@ -10,15 +10,15 @@ from placefeed.service.db import tell
 from placefeed.service.tables import Pending
 
 CHUNK = 1000
-_PENDING = Bulk(Pending, "urn", "bulk", "at")
+_PENDING = Bulk(Pending, "urn", "bulk", "at", "submission_id")
 
 
-def touch(session: Session, urns: Iterable[str], *, at: datetime, bulk: bool) -> int:
+def touch(session: Session, urns: Iterable[str], *, at: datetime, bulk: bool, submission_id: str | None = None) -> int:
     """Append one row a setting, in the caller's transaction, and wake the publisher when it commits.
 
-    Small updates (`bulk=False`) are published before bulk ones.
+    Small updates (`bulk=False`) are published before bulk ones. `submission_id` says what touched them, where one did.
     """
-    rows = [(urn, bulk, at) for urn in urns]
+    rows = [(urn, bulk, at, submission_id) for urn in urns]
     for start in range(0, len(rows), CHUNK):
         _PENDING.write(session, rows[start : start + CHUNK])
     if rows:

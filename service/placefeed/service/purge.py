@@ -1,27 +1,34 @@
 """How long what is kept, as one table: the purge job deletes by it and the data-protection page will print it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import Session, col
 
+from placefeed.service.access.sources import FEDERATION
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
 from placefeed.service.tables import (
     Alert,
     Audit,
     Change,
+    Delivery,
     Edition,
     EditionFile,
+    Head,
     Idempotency,
     JobRun,
     Listing,
+    Notice,
     Observation,
     Quarantine,
+    ShownSetting,
     SightChange,
+    Source,
+    Standing,
     Submission,
     SubmissionRaw,
 )
@@ -38,6 +45,7 @@ class Keeping:
     keep: timedelta
     table: Any
     past: Callable[[datetime], Any]
+    horizon: str | None = None  # the column of `head` that says how far back this part of the log reaches
 
 
 def keepings(settings: Settings) -> list[Keeping]:
@@ -46,23 +54,44 @@ def keepings(settings: Settings) -> list[Keeping]:
     raw = sa.select(Submission.id)  # type: ignore[call-overload]
     latest = sa.select(sa.func.max(Edition.at)).group_by(Edition.view)
     old_editions = sa.select(Edition.id)  # type: ignore[call-overload]
-    gone = sa.select(Listing.id)  # type: ignore[call-overload]
+    exchanges = sa.select(Source.id).where(col(Source.transport) == FEDERATION)  # type: ignore[call-overload]
     return [
-        Keeping("history of the log", settings.keep_changes, Change, lambda limit: col(Change.at) < limit),
         Keeping(
-            "who saw a listing that is gone",
-            tombstones,
-            SightChange,
-            lambda limit: col(SightChange.listing_id).in_(
-                gone.where(col(Listing.state) == "deleted", col(Listing.modified_at) < limit)
-            ),
+            "history of the log", settings.keep_changes, Change, lambda limit: col(Change.at) < limit, "history_after"
         ),
         Keeping(
             "listings that are gone",
             tombstones,
             Listing,
             lambda limit: sa.and_(col(Listing.state) == "deleted", col(Listing.modified_at) < limit),
+            "tombstones_after",
         ),
+        Keeping(
+            "settings that are no longer shown",
+            tombstones,
+            ShownSetting,
+            lambda limit: sa.and_(col(ShownSetting.state) == "deleted", col(ShownSetting.modified_at) < limit),
+            "tombstones_after",
+        ),
+        Keeping(  # after both of them: once what was seen is gone, nobody can ask who saw it
+            "who saw what is gone",
+            tombstones,
+            SightChange,
+            lambda _limit: sa.and_(
+                col(SightChange.listing_id).not_in(sa.select(Listing.id)),  # type: ignore[call-overload]
+                col(SightChange.listing_id).not_in(sa.select(ShownSetting.urn)),  # type: ignore[call-overload]
+            ),
+        ),
+        Keeping(  # after the listings that they were: each offer there has an id of its own, so these only grow in number
+            "what other exchanges no longer list",
+            tombstones + timedelta(days=1),
+            Standing,
+            lambda limit: sa.and_(
+                col(Standing.withdrawn).is_(True), col(Standing.as_of) < limit, col(Standing.source_id).in_(exchanges)
+            ),
+        ),
+        Keeping("notices", settings.keep_changes, Notice, lambda limit: col(Notice.at) < limit),
+        Keeping("deliveries", settings.keep_changes, Delivery, lambda limit: col(Delivery.at) < limit),
         Keeping(
             "raw records of submissions",
             settings.keep_raw,
@@ -113,9 +142,20 @@ def purge(database: Database, settings: Settings, *, now: datetime) -> dict[str,
         while True:
             with database.write() as session:
                 rows = session.execute(sa.select(*key).where(past).limit(BATCH)).all()
+                if rows and keeping.horizon is not None:
+                    _note_horizon(session, keeping, key, rows)
                 if rows:
                     session.execute(sa.delete(keeping.table).where(sa.tuple_(*key).in_([tuple(row) for row in rows])))
             deleted[keeping.what] = deleted.get(keeping.what, 0) + len(rows)
             if len(rows) < BATCH:
                 break
     return {what: count for what, count in deleted.items() if count}
+
+
+def _note_horizon(session: Session, keeping: Keeping, key: list[Any], rows: Sequence[Any]) -> None:
+    """A reader whose cursor is older than what is deleted now would miss it: the head says so, in the same transaction."""
+    newest = session.execute(
+        sa.select(sa.func.max(keeping.table.position)).where(sa.tuple_(*key).in_([tuple(row) for row in rows]))
+    ).scalar_one()
+    column = getattr(Head, str(keeping.horizon))
+    session.execute(sa.update(Head).where(column < newest).values({str(keeping.horizon): newest}))

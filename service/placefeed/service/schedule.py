@@ -50,6 +50,13 @@ def table(settings: Settings) -> list[Job]:
         ),
         Job("late-sources", "*/5 * * * *", jobs.late_sources, minute, "tell the operator which sources are late"),
         Job(
+            "tell-owners",
+            "* * * * *",
+            jobs.tell_owners,
+            quarter,
+            "write to the owners of subscriptions that have stopped",
+        ),
+        Job(
             "refresh-ofsted",
             "20 * * * *",
             jobs.refresh_ofsted,

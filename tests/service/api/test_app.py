@@ -43,7 +43,8 @@ def test_every_link_of_discovery_leads_somewhere(world: World) -> None:
     answers = {}
     for link in links:
         path = (link.get("href") or link["url"]).removeprefix(BASE)
-        answers[path] = world.call("operator", "GET", path).status_code
+        method = "HEAD" if path == "/v1/listings/stream" else "GET"  # it would never end
+        answers[path] = world.call("operator", method, path).status_code
 
     # The first edition is made by the schedule: until then its address says so.
     assert {path: status for path, status in answers.items() if status != 200} in (

@@ -49,6 +49,8 @@ def test_every_answer_is_as_documented(served: tuple[str, dict[str, str]], role:
     schema = schemathesis.openapi.from_url(f"{base}/openapi.json")
 
     for found in schema.get_all_operations():
+        if found.ok().path.endswith("/stream"):  # what is right never ends: test_stream.py has it
+            continue
         _try(found.ok(), f"Bearer {keys[role]}", base, wrong)
 
     assert wrong == {}

@@ -6,10 +6,11 @@ For words that a care-home manager understands use `validate`; these models are 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from placefeed.schema import scalars as s
-from placefeed.schema.outputs import Event, Listing, Report, VacancyList
+from placefeed.schema.changes import Event, FeedPage
+from placefeed.schema.outputs import Listing, Report, VacancyList
 from placefeed.schema.parts import (
     Ages,
     Capacity,
@@ -114,29 +115,55 @@ class TrailerLine(Input):
     count: Annotated[int, Whole, Field(ge=0, le=1_000_000_000)]
 
 
-class WantedJudgement(Input):
-    """A framework and one of its codes."""
+def _filter_value(value: Any) -> Any:
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, str | int | float):
+            raise ValueError("must be text, a number, true or false, or a list of them")
+        if isinstance(one, str) and len(one) > 200:
+            raise ValueError("must have at most 200 characters")
+    if isinstance(value, list) and len(value) > 500:
+        raise ValueError("must have at most 500 values")
+    return value
 
-    framework: s.Framework
-    code: s.JudgementCode
+
+FilterValue = Annotated[Any, BeforeValidator(_filter_value)]
+"""One value of a filter, or a list of them."""
 
 
 class Filter(Input):
-    """Which listings are wanted; every property that is given must match."""
+    """Which listings are wanted, in the words of the list's own parameters; every one that is given must match."""
 
-    local_authorities: Annotated[list[s.Gss], Distinct, Field(max_length=200)] | None = None
-    regions: Annotated[list[s.Region], Distinct, Field(max_length=20)] | None = None
-    provision_types: s.Codes[s.ProvisionType] | None = None
-    age: s.Age | None = None
-    gender: s.Gender | None = None
-    needs: s.Codes[s.SupportNeed] | None = None
-    risks: s.Codes[s.Risk] | None = None
-    placement_types: s.Codes[s.PlacementType] | None = None
-    responses: s.Codes[s.ResponseBand] | None = None
-    judgements: Annotated[list[WantedJudgement], Distinct, Field(max_length=50)] | None = None
-    weekly_equivalent_pence_at_most: s.Pence | None = None
-    contract_types: s.Codes[s.ContractType] | None = None
-    available_only: s.Boolean | None = None
+    la: FilterValue | None = None
+    region: FilterValue | None = None
+    provision_type: FilterValue | None = None
+    urn: FilterValue | None = None
+    provider: FilterValue | None = None
+    age: FilterValue | None = None
+    gender: FilterValue | None = None
+    need: FilterValue | None = None
+    needs_stated: FilterValue | None = None
+    risk: FilterValue | None = None
+    risks_stated: FilterValue | None = None
+    communication: FilterValue | None = None
+    adaptation: FilterValue | None = None
+    cared_for: FilterValue | None = None
+    placement_type: FilterValue | None = None
+    response: FilterValue | None = None
+    available_by: FilterValue | None = None
+    places_at_least: FilterValue | None = None
+    judgement: FilterValue | None = None
+    not_judgement: FilterValue | None = None
+    show_hidden: FilterValue | None = None
+    weekly_at_most_pence: FilterValue | None = None
+    contract_type: FilterValue | None = None
+    package: FilterValue | None = None
+    model_of_care: FilterValue | None = None
+    service: FilterValue | None = None
+    short_breaks_only: FilterValue | None = None
+    freshness: FilterValue | None = None
+    availability: FilterValue | None = None
+    q: FilterValue | None = None
+    simulated: FilterValue | None = None
 
 
 class WantedPlace(Input):
@@ -211,6 +238,13 @@ class Agreement(Input):
     extensions: s.Extensions | None = None
 
 
+class Timetable(Input):
+    """How often an e-mail is sent."""
+
+    every: Literal["instant", "hourly", "daily"]
+    at: Annotated[str, Field(strict=True, max_length=5, pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
+
+
 class Subscription(Input):
     """What a reader wants to be told of, and how."""
 
@@ -219,11 +253,24 @@ class Subscription(Input):
     channel: Literal["webhook", "email"]
     url: s.WebAddress | None = None
     email: s.Email | None = None
-    filter: Filter | None = None
     events: s.Codes[s.EventType] | None = None
+    filter: Filter | None = None
+    content: Literal["empty", "ids", "full"] | None = None
     include_attestations: s.Boolean | None = None
-    state: Literal["active", "paused", "failing"] | None = None
+    heartbeat: Annotated[int, Whole, Field(ge=60, le=86_400)] | None = None
+    schedule: Timetable | None = None
+    owner_email: s.Email | None = None
+    state: Literal["requested", "active", "paused", "error"] | None = None
+    created_at: s.Instant | None = None
+    error: Annotated[str, Field(strict=True, max_length=2000)] | None = None
+    secret: Annotated[str, Field(strict=True, max_length=120, pattern="^whsec_[A-Za-z0-9+/]+=*$")] | None = None
     extensions: s.Extensions | None = None
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> "Subscription":
+        if (self.url if self.channel == "webhook" else self.email) is None:
+            raise ValueError("a webhook needs its url, an e-mail its email")
+        return self
 
 
 MODELS: dict[str, type[Document]] = {
@@ -239,6 +286,7 @@ MODELS: dict[str, type[Document]] = {
     "subscription": Subscription,
     "list": VacancyList,
     "listing": Listing,
+    "page": FeedPage,
     "event": Event,
     "report": Report,
     "settingRecord": SettingRecord,

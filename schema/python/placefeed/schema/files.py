@@ -15,9 +15,9 @@ VERSION = "1.0"
 BASE = f"https://w3id.org/placefeed/{VERSION}/"
 
 INPUTS = ("feed", "setting", "capacity", "vacancy", "rate", "ofsted", "need", "hold", "agreement", "subscription")
-OUTPUTS = ("list", "listing", "event", "report")
+OUTPUTS = ("list", "listing", "page", "event", "report")
 DOCUMENTS = (*INPUTS, *OUTPUTS)
-PROVISIONAL = ("need", "hold", "agreement", "event", "subscription")
+PROVISIONAL = ("need", "hold", "agreement")
 
 LINES = {
     "settingRecord": "#/$defs/settingRecord",

@@ -1,6 +1,6 @@
-"""Typed models of what an exchange sends: list, listing, event, report. They are open: what a reader does not know, it keeps."""
+"""Typed models of what an exchange sends: list, listing, report (and, in `changes`, page and event). They are open: what a reader does not know, it keeps."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -213,6 +213,7 @@ class ListedRate(Output):
     contract: ListedContract | None = None
     valid_from: s.Date | None = None
     valid_until: s.Date | None = None
+    offered_to: s.Text | None = None
 
 
 class ListedJudgement(Output):
@@ -313,20 +314,6 @@ class VacancyList(Output):
     items: list[Listing]
     next: s.Text | None = None
     totals: Totals | None = None
-
-
-class Event(Output):
-    """What push channels carry."""
-
-    id: s.Text
-    type: s.Text
-    timestamp: s.Instant
-    position: s.Natural
-    listing: Listing | None = None
-    listing_id: s.Text | None = None
-    urn: s.Text | None = None
-    changed: Texts | None = None
-    data: dict[str, Any] | None = None
 
 
 class Engine(Output):

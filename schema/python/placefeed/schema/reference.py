@@ -120,12 +120,24 @@ def _resolved(value: dict[str, Any], home: str) -> tuple[dict[str, Any], str | N
     target: Any = schema(document or home)
     for part in pointer.split("/")[1:]:
         target = target[part]
-    followed, link = _resolved(target, document or home)
+    followed, link = _resolved(_from_outside(target, document) if document else target, document or home)
     if document in DOCUMENTS and not pointer:
         link = f"{document}.html"
-    elif not document and pointer.startswith("/$defs/") and pointer.count("/") == 2:
-        link = "#" + pointer.rpartition("/")[2]
+    elif document in ("", *DOCUMENTS) and pointer.startswith("/$defs/") and pointer.count("/") == 2:
+        link = (f"{document}.html" if document else "") + "#" + pointer.rpartition("/")[2]
     return {**followed, **{key: item for key, item in value.items() if key != "$ref"}}, link
+
+
+def _from_outside(value: Any, document: str) -> Any:
+    """A part of another document, its references within that document made to lead there from anywhere."""
+    if isinstance(value, list):
+        return [_from_outside(each, document) for each in value]
+    if not isinstance(value, dict):
+        return value
+    moved = {key: _from_outside(each, document) for key, each in value.items()}
+    if str(moved.get("$ref", "")).startswith("#"):
+        moved["$ref"] = document + moved["$ref"]
+    return moved
 
 
 def _kind(value: dict[str, Any], link: str | None, home: str) -> str:

@@ -104,7 +104,7 @@ def add_provider(
         session,
         consortium_id,
         organisation_id,
-        kinds=("provider",),
+        kinds=("provider", "vendor"),  # a vendor: another exchange that is followed, with all whom it lists
         times=providers_of(session, consortium_id),
         of=(valid_from, valid_until),
     )

@@ -12,10 +12,12 @@ from placefeed.adapters.ofsted.owners import owner_key
 from placefeed.service.db import tell
 from placefeed.service.errors import Conflict, Invalid, NotFound
 from placefeed.service.pending import touch
-from placefeed.service.tables import Organisation, Source, SpeaksFor, Standing
+from placefeed.service.tables import MemberChange, Organisation, Source, SpeaksFor, Standing
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 KINDS = ("provider", "member", "vendor", "operator")
+SIGHT = {"la_code", "identifiers", "acts_for"}
+"""What of a member decides what it may see: the publisher compares before and after."""
 GSS = re.compile(r"[EWSN][0-9]{8}")
 
 
@@ -45,6 +47,9 @@ def create_organisation(
     )
     session.add(organisation)
     session.flush()
+    if acts_for:
+        _note_as_it_was(session, organisation)
+        tell(session, "pending")
     tell(session, "access")
     return organisation
 
@@ -66,6 +71,8 @@ def list_organisations(session: Session, kind: str | None = None) -> list[Organi
 def update_organisation(session: Session, organisation_id: str, *, now: datetime, **changes: Any) -> Organisation:
     """Change `name`, `la_code`, `identifiers` or `acts_for`. A new name stands on every listing at once. Raises NotFound or Invalid."""
     organisation = get_organisation(session, organisation_id)
+    if SIGHT & changes.keys():
+        _note_as_it_was(session, organisation)
     _apply(session, organisation, changes)
     session.add(organisation)
     session.flush()
@@ -73,6 +80,15 @@ def update_organisation(session: Session, organisation_id: str, *, now: datetime
     tell(session, "access")
     tell(session, "pending")
     return organisation
+
+
+def _note_as_it_was(session: Session, organisation: Organisation) -> None:
+    """The publisher compares what the member could see with what it can see after the change."""
+    session.add(
+        MemberChange(
+            organisation_id=organisation.id, la_code=organisation.la_code, identifiers=organisation.identifiers
+        )
+    )
 
 
 def _apply(session: Session, organisation: Organisation, changes: dict[str, Any]) -> None:

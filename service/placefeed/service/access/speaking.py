@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from placefeed.service.access.parties import get_organisation, touch_settings_of
+from placefeed.service.access.sources import FEDERATION
 from placefeed.service.db import insert, tell
 from placefeed.service.errors import Conflict, NotFound
 from placefeed.service.pending import touch
@@ -42,6 +43,14 @@ def speaks_for(session: Session, organisation_id: str, urns: Collection[str]) ->
             )
         )
     return found
+
+
+def may_speak(session: Session, source: Source, urns: Collection[str]) -> set[str]:
+    """Those of these settings that a source's word is kept of: what its organisation speaks for; of another exchange, all.
+
+    Which of the latter are listed is decided when they are published: only those that nobody here speaks for.
+    """
+    return set(urns) if source.transport == FEDERATION else speaks_for(session, source.organisation_id, urns)
 
 
 def settings_of(session: Session, organisation_id: str) -> list[str]:

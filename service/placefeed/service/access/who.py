@@ -14,14 +14,15 @@ SCOPES: Final[dict[str, str]] = {
     "read": "read settings, sources and reports, as far as the role may",
     "list": "read the consolidated list",
     "editions": "download the scheduled files",
+    "subscribe": "be told of changes by webhook or e-mail",
     "operate": "manage organisations, consortia, keys, sources and the register",
 }
 """What a key may do, by name of the scope."""
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
-    PROVIDER: frozenset({"submit", "read"}),
-    MEMBER: frozenset({"read", "list", "editions"}),
-    OPERATOR: frozenset({"read", "list", "editions", "operate"}),
+    PROVIDER: frozenset({"submit", "read", "subscribe"}),
+    MEMBER: frozenset({"read", "list", "editions", "subscribe"}),
+    OPERATOR: frozenset({"read", "list", "editions", "subscribe", "operate"}),
     PUBLIC: frozenset(),
 }
 """The most that a key of each role can carry, and what it carries unless told otherwise."""

@@ -166,17 +166,20 @@ class SourceBody(Body):
     id: Annotated[Id | None, Field(description="Made up if left out.")] = None
     organisation: Id
     name: Name
-    transport: Annotated[str, Field(max_length=20, description="push, upload, http or folder")]
+    transport: Annotated[str, Field(max_length=20, description="push, upload, http, folder, sftp or rpde")]
     format: Annotated[str | None, Field(max_length=100, description="Media type, when the source does not say it.")] = (
         None
     )
     mapping: Annotated[
         str | None, Field(max_length=200_000, description="Name of a shipped mapping, or a mapping's TOML text.")
     ] = None
-    address: Annotated[str | None, Field(max_length=2000, description="URL or folder.")] = None
+    address: Annotated[str | None, Field(max_length=2000, description="URL or folder; sftp://user@host/path.")] = None
     credential: Annotated[
         str | None,
-        Field(max_length=4000, description="Authorization header of a polled feed; kept encrypted, never shown."),
+        Field(
+            max_length=16_000,
+            description="Authorization header of a polled feed; of an SFTP folder our private key, followed by the server's known_hosts lines. Kept encrypted, never shown.",
+        ),
     ] = None
     cron: Annotated[str | None, Field(max_length=100, description="When to poll: five fields, Europe/London.")] = None
     expected_every: Annotated[Int | None, Field(description="Seconds after which the source counts as late.")] = None
@@ -193,7 +196,7 @@ class SourceChange(Body):
     format: Annotated[str | None, Field(max_length=100)] = None
     mapping: Annotated[str | None, Field(max_length=200_000)] = None
     address: Annotated[str | None, Field(max_length=2000)] = None
-    credential: Annotated[str | None, Field(max_length=4000)] = None
+    credential: Annotated[str | None, Field(max_length=16_000)] = None
     cron: Annotated[str | None, Field(max_length=100)] = None
     expected_every: Int | None = None
     precedence: Annotated[Int | None, Field(ge=0, le=1_000_000)] = None

@@ -92,7 +92,8 @@ class Edge:
             status = exchange.status or 499
             self._metrics.answered(route=route, method=_method(scope), status=status, seconds=seconds)
             # A read that went well is in the metrics and the audit; a line for each would cost more than the answer.
-            if scope["method"] not in READS or ((status >= 400 or seconds > SLOW) and route not in QUIET):
+            slow = seconds > SLOW and route not in LASTING
+            if scope["method"] not in READS or ((status >= 400 or slow) and route not in QUIET):
                 log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
     async def _refuse(self, scope: Scope, receive: Receive, exchange: "_Exchange", error: PlacefeedError) -> None:
@@ -101,6 +102,7 @@ class Edge:
 
 
 QUIET = {"/healthz", "/readyz", "/metrics"}
+LASTING = {"/v1/listings/stream"}  # answers that are meant to take long
 READS = {"GET", "HEAD"}
 SLOW = 1.0  # seconds
 PROCESS = secrets.token_hex(4)  # the first half of the ids that this process gives; the second counts its requests
@@ -118,6 +120,7 @@ class _Exchange:
         self._send = send
         self._https = https
         scope["request_id"] = self.request_id
+        scope["straight"] = send  # for streams, once their answer has begun: no layer has a say in its body
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -6,6 +6,7 @@ GET /v1/editions/{id}/{file}            one file
 ```
 """
 
+import contextlib
 from typing import Any
 
 import orjson
@@ -21,6 +22,8 @@ from placefeed.service.api.openapi import OBJECT, TEXT
 from placefeed.service.api.plain import PlainRoute, describe, in_path, paths
 from placefeed.service.channels.editions import MANIFEST, file_of, manifest_of
 from placefeed.service.channels.forms import FORMS, JSON
+from placefeed.service.db import PRIMARY, Where
+from placefeed.service.errors import NotFound
 
 ALLOWED = Allow(MEMBER, OPERATOR, scope="editions")
 LATEST = "latest"
@@ -34,7 +37,15 @@ async def edition_file(request: Request) -> Response:
     edition_id, name = request.path_params["id"], request.path_params["file"]
 
     def read() -> tuple[bytes, str, str]:
-        with exchange.database.read() as session:
+        # A file never changes once it is there; what the replica does not have yet, the primary may. Which edition is the
+        # latest only the primary knows.
+        if edition_id != LATEST and exchange.database.replica is not None:
+            with contextlib.suppress(NotFound):
+                return look(None)
+        return look(PRIMARY)
+
+    def look(at_least: Where | None) -> tuple[bytes, str, str]:
+        with exchange.database.read(at_least=at_least) as session:
             if name == MANIFEST or edition_id == LATEST:
                 wanted = None if edition_id == LATEST else edition_id
                 manifest = manifest_of(session, view, wanted, base_url=exchange.settings.base_url)

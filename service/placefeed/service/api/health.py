@@ -2,15 +2,17 @@
 
 import structlog
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 from starlette.responses import Response
 
 from placefeed.service.api.deps import Anyone, Exchange, Running, answer
+from placefeed.service.api.listings import lists_of
 from placefeed.service.api.openapi import OBJECT, TEXT, answers, refuses
 from placefeed.service.errors import Unavailable
+from placefeed.service.figures import watched
 from placefeed.service.migrations import at_head
-from placefeed.service.vitals import Vitals, vitals
+from placefeed.service.vitals import vitals
 
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["about"], default_response_class=Response)
@@ -54,17 +56,23 @@ def readyz(_caller: Anyone, exchange: Running) -> Response:
     return answer({"status": "ready", "position": seen.position, "epoch": seen.epoch}, headers=NOT_KEPT)
 
 
-@router.get("/metrics", summary="What Prometheus may ask", responses=answers("The exposition.", {"text/plain": TEXT}))
-def metrics(_caller: Anyone, exchange: Running) -> Response:
+@router.get(
+    "/metrics",
+    summary="What Prometheus may ask",
+    responses=answers("The exposition.", {"text/plain": TEXT, "application/openmetrics-text": TEXT}),
+)
+def metrics(_caller: Anyone, request: Request, exchange: Running) -> Response:
     """Counts by route and status, latencies, what waits, and how far the log is. Nothing says who asked or for what."""
-    return Response(exchange.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST, **NOT_KEPT})
+    text, content_type = exchange.metrics.text(request.headers.get("accept", ""))
+    return Response(text, headers={"Content-Type": content_type, **NOT_KEPT})
 
 
 def watch(exchange: Exchange) -> None:
-    """Let the metrics look at the database, at each scrape."""
-
-    def look() -> Vitals:
-        with exchange.database.read() as session:
-            return vitals(session, exchange.clock())
-
-    exchange.metrics.watch(look)
+    """Let the metrics look at the database (at most every few seconds), and at the list in memory."""
+    metrics, snapshot = exchange.metrics, lists_of(exchange).snapshot
+    metrics.watch(watched(exchange.database, exchange.clock))
+    metrics.gauge(
+        "placefeed_snapshot_position", "How far the list in this process has come.", lambda: snapshot.state.position
+    )
+    if exchange.database.replica is not None:
+        metrics.replica(exchange.database.replica)

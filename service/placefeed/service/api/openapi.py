@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
 
 from placefeed.schema import files
+from placefeed.service.api import pushed
 from placefeed.service.api.deps import Allow
 from placefeed.service.api.problems import MEDIA_TYPE
 from placefeed.service.errors import problems
@@ -26,7 +27,15 @@ TAGS: Final[list[Json]] = [
     {"name": "submissions", "description": "Providers send feeds, whole or in part, and read what became of them."},
     {"name": "settings", "description": "Small updates of one's own settings, and what is known of a setting."},
     {"name": "listings", "description": "The consolidated live list, for members."},
+    {
+        "name": "changes",
+        "description": "What has changed since, page after page, for members: change feeds (RPDE 1.0).",
+    },
     {"name": "editions", "description": "The consolidated files made on a schedule, for members."},
+    {
+        "name": "subscriptions",
+        "description": "To be told of changes by webhook or e-mail; what is sent stands under `webhooks`.",
+    },
     {"name": "public", "description": "The weekly open summary, where it is switched on."},
     {
         "name": "organisations",
@@ -117,8 +126,10 @@ def document(app: FastAPI, *, version: str, base_url: str, plain: Iterable[tuple
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas.update(_standard_schemas())
+    schemas.update(standard_schemas())
+    schemas.update(pushed.MESSAGES)
     schemas["problem"] = PROBLEM
+    made["webhooks"] = pushed.webhooks()
     components["responses"] = {
         problem.slug: _problem_response(problem.title, problem.meaning) for problem in problems()
     }
@@ -196,7 +207,7 @@ def _complete(
     operation["responses"] = {**kept, **errors}
 
 
-def _standard_schemas() -> Json:
+def standard_schemas() -> Json:
     """The standard's documents as components: `feed`, and `feed.settingRecord` for a definition inside it."""
     made: Json = {}
     for name in ("common", *files.DOCUMENTS):

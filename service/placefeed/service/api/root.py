@@ -14,8 +14,11 @@ from placefeed.schema import files, reference
 from placefeed.schema.issues import ENGINE
 from placefeed.schema.reference_style import STYLE
 from placefeed.service.api.deps import Anyone, Running, etag_of
+from placefeed.service.api.feeds import CONTENT_TYPES, SUMMARIES, terms_of
 from placefeed.service.api.html import page
 from placefeed.service.api.openapi import OBJECT, TEXT, answers
+from placefeed.service.channels import open_feed
+from placefeed.service.channels.rpde import FEEDS
 from placefeed.service.clock import iso
 from placefeed.service.errors import NotFound, problems
 
@@ -25,6 +28,8 @@ TTL = 3600  # seconds for which discovery may be kept
 CONFORMS_TO: Final = (
     f"https://w3id.org/placefeed/{files.VERSION}/",
     "https://www.rfc-editor.org/rfc/rfc9457",  # problem documents
+    "https://www.openactive.io/realtime-paged-data-exchange/",  # change feeds
+    "https://www.standardwebhooks.com/",  # webhooks of subscriptions
     "https://www.rfc-editor.org/rfc/rfc9110#name-conditional-requests",
 )
 MEDIA: Final = {".json": "application/schema+json", ".csv": "text/csv; charset=utf-8"}
@@ -45,10 +50,17 @@ def discovery(_caller: Anyone, exchange: Running, request: Request) -> Response:
         {"rel": "self", "href": f"{base}/v1"},
         {"rel": "feeds", "href": f"{base}/v1/feeds.json"},
         {"rel": "listings", "href": f"{base}/v1/listings"},
+        {"rel": "stream", "href": f"{base}/v1/listings/stream", "type": "text/event-stream"},
         {"rel": "editions", "href": f"{base}/v1/editions/latest/manifest.json"},
+        {"rel": "subscriptions", "href": f"{base}/v1/subscriptions"},
         {"rel": "submissions", "href": f"{base}/v1/submissions"},
         {"rel": "settings", "href": f"{base}/v1/settings"},
         {"rel": "service-desc", "href": f"{base}/openapi.json", "type": "application/openapi+json"},
+        {
+            "rel": "service-desc",
+            "href": f"{base}/asyncapi.json",
+            "type": "application/vnd.aai.asyncapi+json;version=3.0.0",
+        },
         {"rel": "service-doc", "href": f"{base}/docs", "type": "text/html"},
         {
             "rel": "describedby",
@@ -91,6 +103,39 @@ def feeds(_caller: Anyone, exchange: Running, request: Request) -> Response:
             "roles": ["member", "operator"],
             "ttl": 10,
         },
+        *(
+            {
+                "name": feed.name,
+                "title": SUMMARIES[feed.name],
+                "url": f"{base}/v1/feeds/{feed.name}",
+                "kind": feed.kind,
+                "document": f"{base}/schema/{files.VERSION}/page.schema.json",
+                "mediaTypes": list(CONTENT_TYPES.values()),
+                "license": terms_of(exchange.settings),
+                "roles": ["member", "operator"],
+                "ttl": LEAST_BETWEEN_POLLS,
+            }
+            for feed in FEEDS.values()
+        ),
+        {
+            "name": "subscriptions",
+            "title": "To be told of changes by webhook or e-mail",
+            "url": f"{base}/v1/subscriptions",
+            "document": f"{base}/schema/{files.VERSION}/subscription.schema.json",
+            "description": f"{base}/asyncapi.json",
+            "mediaTypes": ["application/json"],
+            "roles": ["provider", "member", "operator"],
+            "ttl": 0,
+        },
+        {
+            "name": "stream",
+            "title": "What is new in the live vacancy list, as it happens (server-sent events)",
+            "url": f"{base}/v1/listings/stream",
+            "document": f"{base}/schema/{files.VERSION}/event.schema.json",
+            "mediaTypes": ["text/event-stream"],
+            "roles": ["member", "operator"],
+            "ttl": 0,
+        },
         {
             "name": "editions",
             "title": "The consolidated files, made on a schedule",
@@ -111,11 +156,26 @@ def feeds(_caller: Anyone, exchange: Running, request: Request) -> Response:
                 "ttl": 7 * 24 * 3600,
             }
         )
+    if exchange.settings.public and exchange.settings.open_feed:
+        known.append(
+            {
+                "name": "open-summary",
+                "title": "The weekly counts as a change feed (RPDE 1.0)",
+                "url": f"{base}/v1/open/feeds/summary",
+                "kind": open_feed.KIND,
+                "document": f"{base}/schema/{files.VERSION}/page.schema.json",
+                "mediaTypes": list(CONTENT_TYPES.values()),
+                "license": open_feed.LICENCE,
+                "roles": ["public"],
+                "ttl": 7 * 24 * 3600,
+            }
+        )
     return _kept(
         request, {"version": files.VERSION, "lastUpdated": iso(exchange.started_at), "ttl": TTL, "feeds": known}
     )
 
 
+LEAST_BETWEEN_POLLS: Final = 8  # seconds: RPDE asks a reader at the end of a feed to wait so long
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

@@ -17,6 +17,7 @@ from placefeed.service.tables import (
     Source,
     SpeaksFor,
     Submission,
+    Subscription,
 )
 
 Json = dict[str, Any]
@@ -199,3 +200,8 @@ def submission(row: Submission) -> Json:
         records=row.record_offset,
         verdict=(row.report or {}).get("verdict"),
     )
+
+
+def subscription(row: Subscription) -> Json:
+    """A subscription as its owner wrote it, with its state; never a secret."""
+    return {**row.document, **known(id=row.id, state=row.state, createdAt=iso(row.created_at), error=row.reason)}

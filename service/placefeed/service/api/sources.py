@@ -90,7 +90,7 @@ def poll_source(source_id: str, caller: Operator, exchange: Running) -> Response
     with exchange.database.write() as session:
         row = sources.get_source(session, source_id)
         if row.transport not in sources.POLLED:
-            raise Conflict("Only a polled feed or a watched folder can be polled; this one is pushed.")
+            raise Conflict("Only a polled feed or a folder can be polled; this one is pushed.")
         audit.record(session, caller=caller, action="source.poll", subject=source_id, at=exchange.clock())
     polling.poll(exchange.database, source_id, settings=exchange.settings, clock=exchange.clock)
     with exchange.database.read() as session:

@@ -9,6 +9,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
+from structlog.contextvars import bind_contextvars
 
 from placefeed.adapters import media
 from placefeed.service import oversight
@@ -20,7 +21,7 @@ from placefeed.service.api.deps import Exchange, ProviderOrOperator, Running, Su
 from placefeed.service.api.limits import check_length, too_large
 from placefeed.service.api.names import file_name
 from placefeed.service.api.openapi import BINARY, OBJECT, TEXT, answers, listed, refuses, standard, takes
-from placefeed.service.api.waiting import asked_to_wait, wait_until
+from placefeed.service.api.waiting import asked_to_wait, until_published
 from placefeed.service.comments import FORMS, commented, form_asked
 from placefeed.service.errors import BadRequest, Invalid, UnsupportedMediaType
 from placefeed.service.intake import guards
@@ -64,6 +65,7 @@ async def submit(request: Request, caller: Submitter, exchange: Running, source:
     sender = _Sender(exchange, caller, source=source, content_type=kind, name=file_name(request), key=key)
     taken = await sender.send(request)
     exchange.metrics.took_in("large" if taken.status == 202 else "submission", time.perf_counter() - started)
+    bind_contextvars(submission=taken.submission_id, source=sender.source_id)  # for the line that ends this request
     report = taken.report
     headers = {"Location": _address(exchange, taken.submission_id)}
     if taken.status == 202:
@@ -71,9 +73,7 @@ async def submit(request: Request, caller: Submitter, exchange: Running, source:
     seconds = asked_to_wait(request)
     report = await run_sync(_report, exchange, taken.submission_id)
     if seconds and taken.status != 422:
-        await wait_until(
-            _published(exchange, taken.submission_id), bell=exchange.database.bell, what="published", seconds=seconds
-        )
+        await until_published(exchange, _published(exchange, taken.submission_id), seconds=seconds)
         report = await run_sync(_report, exchange, taken.submission_id)
         headers["Preference-Applied"] = f"wait={seconds:.0f}"
     if taken.status == 422:
@@ -164,6 +164,7 @@ class _Sender:
         self._exchange = exchange
         self._caller = caller
         self._source = source or caller.source_id
+        self.source_id = self._source  # which one it was, once it is known
         self._options: dict[str, Any] = {
             "content_type": content_type,
             "name": name,
@@ -204,10 +205,13 @@ class _Sender:
 
     def _small(self, body: bytes) -> Taken:
         exchange = self._exchange
-        with exchange.database.write() as session:
+        with exchange.database.telemetry.span("intake"), exchange.database.write() as session:
             now = exchange.clock()
             source = own_source(session, self._caller.organisation_id or "", source_id=self._source, now=now)
-            return take(session, source=source, body=body, now=now, **self._options)
+            self.source_id = source.id
+            taken = take(session, source=source, body=body, now=now, **self._options)
+            exchange.database.telemetry.note(submission=taken.submission_id, source=source.id, status=taken.status)
+            return taken
 
     def _reserve(self) -> None:
         exchange = self._exchange
@@ -220,9 +224,10 @@ class _Sender:
 
     def _large(self, writer: Writer) -> Taken:
         exchange = self._exchange
-        with exchange.database.write() as session:
+        with exchange.database.telemetry.span("intake"), exchange.database.write() as session:
             now = exchange.clock()
             source = own_source(session, self._caller.organisation_id or "", source_id=self._source, now=now)
+            self.source_id = source.id
             taken = take_large(
                 session,
                 source=source,
@@ -233,6 +238,7 @@ class _Sender:
                 now=now,
                 **self._options,
             )
+            exchange.database.telemetry.note(submission=taken.submission_id, source=source.id, status=taken.status)
             ours = oversight.submission(session, taken.submission_id).spool == writer.name
         if not ours:  # the key was answered before: this copy is not needed
             Spool(exchange.settings).remove(writer.name)

@@ -12,6 +12,7 @@ from fastapi import Path as PathParam
 from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
+from structlog.contextvars import bind_contextvars
 
 from placefeed.schema.validation import PartName
 from placefeed.service.access.sources import get_source, list_sources, own_source
@@ -21,7 +22,7 @@ from placefeed.service.api.conditional import is_current
 from placefeed.service.api.deps import Exchange, ProviderReader, Running, Submitter, answer
 from placefeed.service.api.limits import read_body
 from placefeed.service.api.openapi import Json, answers, refuses, standard, takes
-from placefeed.service.api.waiting import asked_to_wait, wait_until
+from placefeed.service.api.waiting import asked_to_wait, until_published
 from placefeed.service.errors import BadRequest, Invalid, NotAllowed, NotFound, UnsupportedMediaType
 from placefeed.service.intake import updates
 from placefeed.service.intake.submit import report_of
@@ -232,17 +233,21 @@ async def _change(exchange: Exchange, caller: Caller, request: Request, source: 
     """Do it in one transaction; then answer, after publication where that was asked for."""
     started = time.perf_counter()
 
-    def change() -> updates.Result:
-        with exchange.database.write() as session:
+    def change() -> tuple[updates.Result, str]:
+        telemetry = exchange.database.telemetry
+        with telemetry.span("intake"), exchange.database.write() as session:
             now = exchange.clock()
             speaker = own_source(session, caller.organisation_id or "", source_id=source or caller.source_id, now=now)
             try:
-                return work(session, speaker, now)
+                result = work(session, speaker, now)
             except NotAllowed as error:
                 # Another's setting looks like one that there is none of.
                 raise NotFound(str(error), errors=error.errors) from error
+            telemetry.note(submission=result.submission_id, source=speaker.id)
+            return result, speaker.id
 
-    result = await run_sync(change)
+    result, source_id = await run_sync(change)
+    bind_contextvars(submission=result.submission_id, source=source_id)  # for the line that ends this request
     exchange.metrics.took_in("update", time.perf_counter() - started)
     headers = {"ETag": result.etag} if result.etag is not None else {}
 
@@ -252,12 +257,7 @@ async def _change(exchange: Exchange, caller: Caller, request: Request, source: 
 
     seconds = asked_to_wait(request)
     if seconds:
-        await wait_until(
-            lambda: report()["publication"]["status"] == "published",
-            bell=exchange.database.bell,
-            what="published",
-            seconds=seconds,
-        )
+        await until_published(exchange, lambda: report()["publication"]["status"] == "published", seconds=seconds)
         headers["Preference-Applied"] = f"wait={seconds:.0f}"
     return answer(await run_sync(report), status=201 if result.created else 200, headers=headers)
 

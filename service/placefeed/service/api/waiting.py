@@ -8,6 +8,8 @@ from collections.abc import Callable
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 
+from placefeed.service.api.deps import Exchange
+from placefeed.service.api.listings import lists_of
 from placefeed.service.db import Bell
 
 LONGEST = 10.0  # seconds that an answer is held at most
@@ -19,6 +21,12 @@ def asked_to_wait(request: Request) -> float:
     """The seconds that the caller would wait; 0 without the preference."""
     found = _WAIT.search(",".join(request.headers.getlist("prefer")).lower())
     return min(float(found.group(1)), LONGEST) if found else 0.0
+
+
+async def until_published(exchange: Exchange, done: Callable[[], bool], *, seconds: float) -> None:
+    """Wait until `done` says that it is published, and this process's list has it: who asks there next finds it."""
+    if await wait_until(done, bell=exchange.database.bell, what="published", seconds=seconds):
+        await run_sync(lists_of(exchange).snapshot.refresh)
 
 
 async def wait_until(done: Callable[[], bool], *, bell: Bell, what: str, seconds: float) -> bool:

@@ -166,6 +166,7 @@ COLUMNS: tuple[Column, ...] = (
     _column("clocks.leavesAt", "instant", 18),
     _column("provenance.source", width=24),
     _column("provenance.publisher", width=24),
+    _column("provenance.via", width=24),
     _column("provenance.simulated", "flag"),
 )
 
@@ -221,7 +222,7 @@ def csv_text(fragments: Iterable[bytes]) -> Iterator[bytes]:
     writer.writerow([column.name for column in COLUMNS])
     for number, fragment in enumerate(fragments, 1):
         document = orjson.loads(fragment)
-        writer.writerow([_csv_cell(column.read(document)) for column in COLUMNS])
+        writer.writerow([csv_cell(column.read(document)) for column in COLUMNS])
         if number % CHUNK == 0:
             yield text.getvalue().encode()
             text.seek(0)
@@ -229,7 +230,8 @@ def csv_text(fragments: Iterable[bytes]) -> Iterator[bytes]:
     yield text.getvalue().encode()
 
 
-def _csv_cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
+    """A value for one cell of a CSV: as `plain`, with true and false as JSON has them."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return plain(value)

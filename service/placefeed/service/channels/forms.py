@@ -53,19 +53,25 @@ def form_for(accept: str, *, format: str | None = None) -> Form | None:
     """The form for an Accept header, JSON where all are welcome; None when `format` names none. Raises NotAcceptable."""
     if format is not None:
         return FORMS.get(format)
+    by_type = {form.media_type: form for form in FORMS.values()}
+    best = best_of(accept, by_type)
+    if best is None:
+        raise NotAcceptable(f"The list can be had as {', '.join(by_type)}.")
+    return by_type[best]
+
+
+def best_of(accept: str, media_types: Iterable[str]) -> str | None:
+    """The media type that an Accept header likes best, the first of equals; None where it takes none of them."""
     weights = _weighed(accept) or {"*/*": 1.0}
 
-    def weight(form: Form) -> float:
-        family = f"{form.media_type.partition('/')[0]}/*"
-        for word in (form.media_type, family, "*/*"):
+    def weight(media_type: str) -> float:
+        for word in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
             if word in weights:
                 return weights[word]
         return 0.0
 
-    best = max(FORMS.values(), key=weight)  # the first of equals: JSON
-    if weight(best) == 0:
-        raise NotAcceptable(f"The list can be had as {', '.join(form.media_type for form in FORMS.values())}.")
-    return best
+    best = max(media_types, key=weight)
+    return best if weight(best) > 0 else None
 
 
 def encoding_for(accept_encoding: str) -> str:

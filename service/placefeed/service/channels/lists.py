@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
-from urllib.parse import parse_qs
 
 import orjson
 from anyio import CapacityLimiter
@@ -25,18 +24,17 @@ from placefeed.service.channels.cache import RawHeaders, Ready, ReadyAnswers
 from placefeed.service.channels.forms import CSV, JSON, NDJSON, XLSX
 from placefeed.service.channels.index import Moment, Selected, Selection, Sight, State
 from placefeed.service.channels.pages import Page, Plan
+from placefeed.service.channels.query import params_of, refuse
 from placefeed.service.channels.snapshot import Snapshot
 from placefeed.service.channels.views import Views
 from placefeed.service.clock import Clock, iso
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
-from placefeed.service.errors import BadRequest
 from placefeed.service.publishing.sight import View
 
 TTL = 30  # seconds: how soon it makes sense to ask again
 QUICK = 200  # rows: a JSON page up to this is built at once, a longer one off the event loop
 PLANS = 4096  # parsed requests remembered
-LONGEST_QUERY = 8192  # bytes
 EXPORTS = 2  # tables made at a time: they must not take every thread
 SPOOLED = 1024 * 1024  # bytes of a workbook kept in memory before it goes to disk
 PIECE = 64 * 1024  # bytes read of it at a time
@@ -81,17 +79,7 @@ class Lists:
         """The request, parsed; equal requests are parsed once. Raises BadRequest or NotAcceptable."""
         plan = self._plans.get((query, accept))
         if plan is None:
-            if len(query) > LONGEST_QUERY:
-                raise BadRequest("The address is too long. Ask for fewer values at once.")
-            try:
-                params = parse_qs(
-                    query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=pages.MOST
-                )
-            except ValueError:
-                raise BadRequest(
-                    "The parameters are not written as a URL has them: percent-encode them as UTF-8."
-                ) from None
-            plan = Plan.parse(params, accept=accept)
+            plan = Plan.parse(params_of(query), accept=accept)
             if len(self._plans) >= PLANS:
                 self._plans.clear()
             self._plans[query, accept] = plan
@@ -110,7 +98,7 @@ class Lists:
     async def answer(self, view: View, plan: Plan, encoding: str) -> Answer:
         """The answer, made if need be; one that is being made already is waited for. Raises Gone."""
         now = self.clock()
-        state = self.snapshot.state
+        state = await self._state_for(plan)
         moment = state.moment(now)
         sight = state.sight(view)
         key = (sight.key, plan.key, encoding)
@@ -130,6 +118,16 @@ class Lists:
         if isinstance(built, Ready):
             self.ready.put(key, built)
         return built
+
+    async def _state_for(self, plan: Plan) -> State:
+        """The state to answer from: never older than where the page before was read, perhaps in another process."""
+        state, cursor = self.snapshot.state, plan.cursor
+        if cursor is None or (cursor.epoch == state.epoch and cursor.since <= state.position):
+            return state
+        state = await run_sync(lambda: self.snapshot.reach(epoch=cursor.epoch, position=cursor.since))
+        if cursor.epoch == state.epoch and cursor.since > state.position:
+            raise refuse("cursor", "is not one of ours. Take it from `next` as it is, or begin without it.")
+        return state
 
     async def _once(self, key: object, build: Callable[[], Answer]) -> Answer:
         task = self._building.get(key)

@@ -21,13 +21,14 @@ def one_listing(
     database: Database, snapshot: Snapshot, listing_id: str, *, view: View, role: str, clock: Clock
 ) -> dict[str, Any]:
     """The `listing` document, for a view that may see it; raises NotFound alike for one it may not and for none at all."""
-    row = snapshot.find(listing_id, snapshot.state)
+    state = snapshot.state
+    row = snapshot.find(listing_id, state)
     if row is None or not view.sees(row.audiences):
         raise NotFound(
             "There is no such listing, or it is not offered to you. It may have been withdrawn: look at the list."
         )
     document: dict[str, Any] = orjson.loads(row.fragment(view, overdue=row.overdue(clock())))
-    with database.read() as session:
+    with database.read(at_least=state) as session:
         ofsted = document.setdefault("ofsted", {})
         ofsted["history"] = inspections(session, row.urn)
         changes = register_changes(session, row.urn, role=role)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from urllib.parse import parse_qs
 
 from placefeed.schema.codelists import codelist, judgements, local_authority, region
 from placefeed.service.channels.criteria import (
@@ -30,6 +31,8 @@ from placefeed.service.publishing.sight import View
 
 Params = Mapping[str, Sequence[str]]
 
+LONGEST_QUERY = 8192  # bytes
+MOST_FIELDS = 2000  # names and values of one address
 MOST_VALUES = 500  # values that one filter may name in all
 MOST_TEXT = 200  # characters of free text
 MOST_PENCE = 100_000_000
@@ -71,6 +74,16 @@ def hidden_by_default() -> frozenset[Judgement]:
         for row in codelist("judgements").rows
         if row["hiddenByDefault"] == "yes"
     )
+
+
+def params_of(query: bytes) -> Params:
+    """The parameters of an address. Raises BadRequest."""
+    if len(query) > LONGEST_QUERY:
+        raise BadRequest("The address is too long. Ask for fewer values at once.")
+    try:
+        return parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise BadRequest("The parameters are not written as a URL has them: percent-encode them as UTF-8.") from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

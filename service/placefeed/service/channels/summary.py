@@ -47,7 +47,10 @@ def make_summary(database: Database, settings: Settings, clock: Clock, *, slot: 
     rows = [
         row
         for _key, row, overdue in items
-        if not overdue and row.facts["availability"] == "available" and row.facts["from"] <= today
+        if not overdue
+        and row.facts["availability"] == "available"
+        and row.facts["from"] <= today
+        and not row.facts.get("via")  # another exchange counts its own, and may not wish to
     ]
     document = summary_document(rows, week=week)
     with database.write() as session:
@@ -60,14 +63,15 @@ def make_summary(database: Database, settings: Settings, clock: Clock, *, slot: 
 
 def latest_summary(session: Session, *, settings: Settings) -> dict[str, Any]:
     """The newest edition; raises NotFound when it is switched off or none has been made."""
-    row = (
-        session.exec(select(PublicSummary).order_by(col(PublicSummary.week).desc()).limit(1)).first()
-        if settings.public
-        else None
-    )
+    row = newest(session) if settings.public else None
     if row is None:
         raise NotFound("No open summary is published here.")
     return row.document
+
+
+def newest(session: Session) -> PublicSummary | None:
+    """The edition that was made last."""
+    return session.exec(select(PublicSummary).order_by(col(PublicSummary.week).desc()).limit(1)).first()
 
 
 def summary_document(rows: Iterable[Row], *, week: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 from placefeed.service.cli import (
     consortia,
     db,
+    doctor,
     importing,
     jobs,
     keys,
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command("import-ofsted")(importing.import_ofsted)
     app.command("simulate")(simulating.simulate)
     app.command("run")(jobs.run)
+    app.command("doctor")(doctor.doctor)
     for name, group in (
         ("db", db.app),
         ("org", organisations.app),

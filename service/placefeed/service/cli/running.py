@@ -27,8 +27,11 @@ def serve(
     data: Data = None,
 ) -> None:
     """Start the exchange. PLACEFEED_... in the environment says the rest; the database must be up to date."""
+    from placefeed.service.telemetry import telemetry_of
+
     with opened(data) as here:  # says what is wrong before anything starts
         settings = here.settings
+        telemetry_of(settings)
     if workers > 1 and settings.database_url is None:
         stop(
             "Several processes need PostgreSQL (PLACEFEED_DATABASE_URL): the embedded database has one writer.", code=2
@@ -63,19 +66,42 @@ def worker(
     schedule: Annotated[
         bool, typer.Option("--schedule/--no-schedule", help="Stand for election to run the schedule.")
     ] = True,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve metrics at this port (0: any); none unless given.", show_default=False
+        ),
+    ] = None,
+    metrics_host: Annotated[str, typer.Option(help="Address to serve metrics at.")] = "127.0.0.1",
     data: Data = None,
 ) -> None:
-    """Start publisher, submissions and schedule beside `placefeed serve --no-worker`."""
+    """Start publisher, submissions, schedule and deliveries beside `placefeed serve --no-worker`."""
+    from contextlib import ExitStack
+
+    from placefeed.service.api.metrics import LEADER, LEADS, Metrics, exposed
     from placefeed.service.clock import system_clock
+    from placefeed.service.figures import watched
+    from placefeed.service.telemetry import telemetry_of
     from placefeed.service.worker import Worker
 
-    with opened(data) as here:
+    with ExitStack() as stack:
+        here = stack.enter_context(opened(data))
         log_to_stderr(here.settings, quiet=False)
+        telemetry = telemetry_of(here.settings)
+        telemetry.start()
+        stack.callback(telemetry.close)
+        here.database.trace(telemetry)
         here.database.listen()
-        running = Worker(here.database, here.settings, system_clock, schedule=schedule)
+        metrics = Metrics()
+        running = Worker(here.database, here.settings, system_clock, schedule=schedule, metrics=metrics)
+        metrics.watch(watched(here.database, system_clock))
+        metrics.gauge(LEADER, LEADS, lambda: float(running.leads))
         ended = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
+        if metrics_port is not None:
+            port = stack.enter_context(exposed(metrics, host=metrics_host, port=metrics_port))
+            say(f"Metrics are at http://{metrics_host}:{port}/metrics")
         running.start()
         say("The worker runs. Ctrl-C ends it.")
         ended.wait()

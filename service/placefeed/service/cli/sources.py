@@ -8,21 +8,33 @@ import typer
 
 from placefeed.service.cli.edge import AsJson, Data, audited, new_group, opened, print_json, say, show, stop, writing
 
-app = new_group("Sources: pushes, uploads, polled feeds and watched folders.")
+app = new_group("Sources: pushes, uploads, polled feeds, folders here and on other servers, other exchanges.")
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The source's id.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="SFTP: our private key, OpenSSH's form, no passphrase; it is kept encrypted.", show_default=False
+    ),
+]
+KnownHostsFile = Annotated[
+    Path | None, typer.Option(help="SFTP: the server's host keys, as known_hosts lines.", show_default=False)
+]
 
 
 @app.command()
 def add(
     organisation: Annotated[str, typer.Argument(metavar="ORGANISATION", help="Whose source it is.")],
     name: Annotated[str, typer.Option(help="What people call it.")],
-    transport: Annotated[str, typer.Option(help="push, upload, http or folder.")] = "push",
+    transport: Annotated[
+        str, typer.Option(help="push, upload, http, folder, sftp or rpde (another exchange).")
+    ] = "push",
     source: Annotated[
         str | None, typer.Option("--id", help="Its id; made from the organisation's unless given.", show_default=False)
     ] = None,
     address: Annotated[
-        str | None, typer.Option(help="URL of the feed, or full path of the folder.", show_default=False)
+        str | None,
+        typer.Option(help="URL of the feed, full path of the folder, or sftp://user@host/path.", show_default=False),
     ] = None,
     cron: Annotated[
         str | None,
@@ -46,6 +58,8 @@ def add(
             "--credential", help="Read the feed's Authorization header from standard input; it is kept encrypted."
         ),
     ] = False,
+    key_file: KeyFile = None,
+    known_hosts_file: KnownHostsFile = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="What it says is invented.")] = False,
     data: Data = None,
     as_json: AsJson = False,
@@ -53,7 +67,7 @@ def add(
     """Register a source."""
     from placefeed.service.access.sources import create_source
 
-    secret = sys.stdin.readline().strip() if credential else None
+    secret = _keys(key_file, known_hosts_file) or (sys.stdin.readline().strip() if credential else None)
     with opened(data, as_json=as_json) as here:
         with writing(here) as session:
             made = create_source(
@@ -66,6 +80,7 @@ def add(
             print_json(_row(made))
         else:
             say(f"The source {made.id} of {organisation} is registered.")
+            _say_public_key(made.transport, made.address, secret)
 
 
 @app.command("list")
@@ -101,7 +116,7 @@ def poll(source: Source, data: Data = None, as_json: AsJson = False) -> None:
         with here.database.read() as session:
             transport = get_source(session, source).transport
         if transport not in POLLED:
-            stop(f"{source} is a {transport}: there is nothing to fetch. Polled are http and folder sources.", code=2)
+            stop(f"{source} is a {transport}: there is nothing to fetch. Polled are {', '.join(POLLED)}.", code=2)
         outcome = fetch(here.database, source, settings=here.settings, clock=system_clock)
         if as_json:
             print_json({"source": source, "outcome": outcome})
@@ -109,6 +124,28 @@ def poll(source: Source, data: Data = None, as_json: AsJson = False) -> None:
             say(f"{source}: {outcome}")
         if outcome.startswith(("unreachable", "stopped", "failed")):
             raise typer.Exit(1)
+
+
+@app.command()
+def credential(
+    source: Source, key_file: KeyFile = None, known_hosts_file: KnownHostsFile = None, data: Data = None
+) -> None:
+    """Give a source another credential: keys from files, or an Authorization header from standard input."""
+    from placefeed.service.access.sources import update_source
+
+    secret = _keys(key_file, known_hosts_file) or sys.stdin.readline().strip()
+    if not secret:
+        stop("Nothing came on standard input.", code=2)
+    with opened(data) as here:
+        with writing(here) as session:
+            row = update_source(session, source, secret=here.secret, now=here.now, credential=secret)
+            audited(session, here, "source.changed", source, fields=["credential"])
+            transport, address, state = row.transport, row.address, row.state
+        say(
+            f"{source} has a new credential."
+            + ("" if state == "active" else f" It is {state}: placefeed source resume.")
+        )
+        _say_public_key(transport, address, secret)
 
 
 @app.command()
@@ -131,6 +168,26 @@ def _set(source: str, state: str, data: Path | None) -> None:
             update_source(session, source, secret=here.secret, now=here.now, state=state)
             audited(session, here, "source.changed", source, state=state)
         say(f"{source} is {state}.")
+
+
+def _keys(key_file: Path | None, known_hosts_file: Path | None) -> str | None:
+    """The credential of an SFTP folder from its two files."""
+    if key_file is None and known_hosts_file is None:
+        return None
+    if key_file is None or known_hosts_file is None:
+        stop("An SFTP folder needs both --key-file and --known-hosts-file: no server is trusted unseen.", code=2)
+    try:
+        return f"{key_file.read_text(encoding='utf-8').strip()}\n{known_hosts_file.read_text(encoding='utf-8')}"
+    except (OSError, UnicodeDecodeError) as error:
+        stop(f"{key_file} or {known_hosts_file} cannot be read: {getattr(error, 'strerror', 'it is no text')}.", code=2)
+
+
+def _say_public_key(transport: str, address: str | None, secret: str | None) -> None:
+    """Say which key the owner of an SFTP folder has to let in."""
+    if transport == "sftp":
+        from placefeed.adapters.sftp_words import check
+
+        say(f"The server must let this key in: {check(address or '', secret).public}")
 
 
 def _mapping(given: str | None) -> str | None:

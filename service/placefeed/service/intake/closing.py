@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -9,9 +10,11 @@ from sqlmodel import Session, col
 from placefeed.schema import personal
 from placefeed.schema.issues import Issue, Place
 from placefeed.schema.rules import issue
+from placefeed.schema.ruleset import AHEAD
 from placefeed.schema.validation import check_withdrawn
-from placefeed.service.access.speaking import speaks_for
-from placefeed.service.intake import guards
+from placefeed.service.access.sources import FEDERATION, touch_exchanges
+from placefeed.service.access.speaking import may_speak
+from placefeed.service.intake import federated, guards
 from placefeed.service.intake.observe import withdraw
 from placefeed.service.intake.parts import PARTS, setting_key
 from placefeed.service.intake.reading import CHUNK, Reading
@@ -68,21 +71,37 @@ def plan(session: Session, reading: Reading, source: Source) -> Closing:
     if changed_shape(reading, source):
         return closing
     _outright(session, reading, source, closing)
-    if reading.whole is None or not reading.complete:
-        return closing
-    closing.absent = sorted(reading.whole.lost)
-    found = guards.absent(
-        session, source=source, whole=reading.whole, published_at=reading.published_at, settings=reading.settings
-    )
-    guards.returned(session, source=source, urns=reading.whole.seen, now=reading.now)
+    mark = federated.whole_reading(reading.document.header) if source.transport == FEDERATION else None
+    if mark is not None:
+        whole, left_over = federated.left_over(session, source, mark)
+        # Its words may be ahead of our clock by what is allowed, and are swept all the same.
+        found = _missing(session, reading, source, whole, published_at=reading.published_at + AHEAD)
+        waits = set(found.held)
+        closing.outright += [key for key in left_over if key[0] not in waits]
+        touch_exchanges(session, now=reading.now)  # from now on it is followed
+    elif reading.whole is not None and reading.complete:
+        whole = reading.whole
+        found = _missing(session, reading, source, whole, published_at=reading.published_at)
+        closing.absent = sorted(whole.lost)
+        closing.gone = found.now
+        closing.parts = tuple(part for part in PARTS if whole.parts & guards.BIT[part])
+    return closing
+
+
+def _missing(
+    session: Session, reading: Reading, source: Source, whole: guards.Whole, *, published_at: datetime
+) -> guards.Absent:
+    """The settings that a complete feed lacks: those that are gone, and those that wait for a word, which is written down."""
+    found = guards.absent(session, source=source, whole=whole, published_at=published_at, settings=reading.settings)
+    guards.returned(session, source=source, urns=whole.seen, now=reading.now)
     if found.held:
         waiting = guards.hold(
             session,
             source=source,
             urns=found.held,
-            whole=reading.whole,
+            whole=whole,
             submission_id=reading.submission_id,
-            published_at=reading.published_at,
+            published_at=published_at,
             now=reading.now,
         )
         if waiting:
@@ -92,9 +111,7 @@ def plan(session: Session, reading: Reading, source: Source) -> Closing:
                 reading.report.add(issue("withdrawal-held", message, place=Place(urn=urn)))
                 reading.report.note_record({"urn": urn, "outcome": "held"})
     guards.settle(session, source=source, urns=found.now, now=reading.now)
-    closing.gone = found.now
-    closing.parts = tuple(part for part in PARTS if reading.whole.parts & guards.BIT[part])
-    return closing
+    return found
 
 
 def _notes(reading: Reading) -> None:
@@ -126,7 +143,7 @@ def _outright(session: Session, reading: Reading, source: Source, closing: Closi
             reading.report.count("rejected")
         else:
             good.append((position, setting_key(entry) or "", entry["part"], entry.get("id", entry.get("unit"))))
-    ours = speaks_for(session, reading.organisation_id, {urn for _, urn, _, _ in good})
+    ours = may_speak(session, source, {urn for _, urn, _, _ in good})
     wanted: set[tuple[str, str, str | None]] = set()
     for position, urn, part, item in good:
         if urn in ours:

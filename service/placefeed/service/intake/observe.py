@@ -8,6 +8,8 @@ same asOf, other value    stated       a correction: the later word
 older asOf, other value   superseded   history only
 ```
 A withdrawal is a word too: what was withdrawn at or after a statement's asOf stays withdrawn; a newer statement is a new offer.
+
+Another exchange's words have the order of its log instead: what it showed, hid and shows again has the clock that it had.
 """
 
 import zlib
@@ -20,6 +22,7 @@ import orjson
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from placefeed.service.access.sources import FEDERATION
 from placefeed.service.bulk import instant_of
 from placefeed.service.db import is_postgres
 from placefeed.service.intake.parts import CheckedRecord, PartDocument
@@ -99,6 +102,7 @@ def observe(
     attested: dict[Key, dict[str, Any]] = {}
     older: list[tuple[CheckedRecord, PartDocument]] = []
     source_id = source.id
+    by_clock = source.transport != FEDERATION
     said: set[Key] = set()
 
     for record in records:
@@ -118,7 +122,7 @@ def observe(
                 twice = key in said
                 said.add(key)
                 if digest == known_hash and not withdrawn:
-                    if as_of <= known_as_of or "asOf" not in value:
+                    if (as_of <= known_as_of if by_clock else as_of == known_as_of) or "asOf" not in value:
                         continue  # a part without a clock of its own attests nothing by being sent again
                     version += 1
                     standing[key] = (as_of, digest, 0, offer, version)
@@ -131,7 +135,7 @@ def observe(
                     if outcome != "accepted":
                         outcome = ATTESTED
                     continue
-                if as_of < known_as_of or (withdrawn and as_of == known_as_of):
+                if by_clock and (as_of < known_as_of or (withdrawn and as_of == known_as_of)):
                     older.append((record, document))
                     outcomes.parts.append(PartOutcome(record, part, item, SUPERSEDED, known_as_of))
                     if outcome == "unchanged":
@@ -168,7 +172,7 @@ def observe(
     write(session, told, stated=list(stated.values()), attested=list(attested.values()))
     for key in (*stated, *attested):
         outcomes.versions[key] = standing[key][4]
-    touch(session, sorted(outcomes.touched), at=now or received_at, bulk=bulk)
+    touch(session, sorted(outcomes.touched), at=now or received_at, bulk=bulk, submission_id=submission_id)
     return outcomes
 
 
@@ -193,13 +197,14 @@ def withdraw(
     if not wanted:
         return outcomes
     lock_source(session, source.id)
+    by_clock = source.transport != FEDERATION
     standing = standing_of(session, source.id, {urn for urn, _, _ in wanted})
     told: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     for key in sorted(wanted & standing.keys()):
         as_of, _, withdrawn, _, version = standing[key]
         as_of = instant_of(as_of)
-        if withdrawn or as_of > at or (as_of == at and not inclusive):
+        if withdrawn or (by_clock and (as_of > at or (as_of == at and not inclusive))):
             continue
         told.append(_observation(source.id, key, WITHDRAWN, at, received_at, submission_id, b"", None))
         changed.append(
@@ -218,7 +223,7 @@ def withdraw(
     outcomes.withdrawn = len(changed)
     if changed:
         write(session, told, withdrawn=changed)
-        touch(session, sorted(outcomes.touched), at=now or received_at, bulk=bulk)
+        touch(session, sorted(outcomes.touched), at=now or received_at, bulk=bulk, submission_id=submission_id)
     return outcomes
 
 

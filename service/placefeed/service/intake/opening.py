@@ -74,7 +74,6 @@ def begin_reading(
     judge = Judge(now=now, published_at=published_at, secret=secret_of(settings), memory=MEMORY)
     reading = Reading(
         submission_id=submission.id,
-        organisation_id=submission.organisation_id,
         document=document,
         judge=judge,
         received_at=submission.received_at,

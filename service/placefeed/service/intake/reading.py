@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 from placefeed.adapters.formats import Document
 from placefeed.schema.issues import Report
 from placefeed.schema.rules import issue
-from placefeed.service.access.speaking import propose_for, speaks_for
+from placefeed.service.access.speaking import may_speak, propose_for
 from placefeed.service.clock import iso
 from placefeed.service.config import Settings
 from placefeed.service.intake import guards
@@ -39,7 +39,6 @@ class Reading:
     """What is known of a submission so far. Holds no session: each step is given one."""
 
     submission_id: str
-    organisation_id: str
     document: Document
     judge: Judge
     received_at: datetime
@@ -73,7 +72,7 @@ class Reading:
     def take(self, session: Session, source: Source, judged: Sequence[Judged]) -> None:
         """Observe a chunk of judged records in the caller's transaction, and count what became of them."""
         urns = {each.urn for each in judged if each.urn and (each.checked or each.clean)}
-        ours = speaks_for(session, self.organisation_id, urns)
+        ours = may_speak(session, source, urns)
         same = self._same(session, source, judged, ours)
         judged = [each for each in judged if each.index not in same]
         good = self._ours(session, source, judged, ours)
@@ -105,7 +104,7 @@ class Reading:
     def skip(self, session: Session, source: Source, judged: Sequence[Judged]) -> None:
         """Go over a chunk that was taken before a restart: only what the end of a complete feed needs is gathered."""
         urns = {each.urn for each in judged if each.urn and (each.checked or each.clean)}
-        ours = speaks_for(session, self.organisation_id, urns)
+        ours = may_speak(session, source, urns)
         for each in judged:
             if each.checked is None and each.clean is not None:
                 each.checked = self.judge.recall(each)

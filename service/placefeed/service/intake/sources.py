@@ -7,6 +7,7 @@ unreachable: tried again next time    changed shape, refused: the source stops, 
 ```
 """
 
+from collections import Counter
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,16 +17,21 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from sqlmodel import Session, col, select
+from structlog.contextvars import bound_contextvars
 
 from placefeed.adapters.addresses import Guard
 from placefeed.adapters.base import Adapter, AdapterError, Batch, ChangedShape, Refused, TooLarge, Unreachable
-from placefeed.adapters.folder import WORKING, Acknowledged
+from placefeed.adapters.drops import WORKING, Acknowledged
+from placefeed.adapters.federation import exchange_name
 from placefeed.adapters.registry import open_source
-from placefeed.service.access.sources import credential_of, get_source
+from placefeed.service.access.sources import FEDERATION, credential_of, get_source
 from placefeed.service.clock import Clock, iso
 from placefeed.service.config import Settings
 from placefeed.service.db import Database, secret_of
+from placefeed.service.errors import Conflict
+from placefeed.service.intake import federated
 from placefeed.service.intake.ending import stop_source
+from placefeed.service.intake.observe import lock_source
 from placefeed.service.intake.opening import clean_name
 from placefeed.service.intake.spool import Spool
 from placefeed.service.intake.submit import Taken, report_of, take, take_large, work
@@ -39,6 +45,11 @@ PERSONAL = ("personal-nhs-number", "personal-date-of-birth")
 
 def poll(database: Database, source_id: str, *, settings: Settings, clock: Clock) -> str:
     """Fetch a source's news and take it in; says in a few words what came of it. Raises NotFound for an unknown source."""
+    with bound_contextvars(source=source_id), database.telemetry.span("poll", source=source_id):
+        return _poll(database, source_id, settings=settings, clock=clock)
+
+
+def _poll(database: Database, source_id: str, *, settings: Settings, clock: Clock) -> str:
     with database.read() as session:
         source = get_source(session, source_id)
         session.expunge(source)
@@ -47,24 +58,30 @@ def poll(database: Database, source_id: str, *, settings: Settings, clock: Clock
     said: list[str] = []
     try:
         with ExitStack() as stack:
-            adapter = _adapter(source, settings)
+            adapter = _adapter(source, database, settings, clock)
             if hasattr(adapter, "close"):
                 stack.callback(adapter.close)
             for batch in adapter.fetch(source.cursor):
-                said.append(_take(database, source, adapter, batch, settings=settings, clock=clock))
+                if batch.content:
+                    said.append(_take(database, source, adapter, batch, settings=settings, clock=clock))
+                else:
+                    _keep_cursor(database, source, batch)
+                source.cursor = batch.cursor
     except Unreachable as error:
         _note(database, source_id, str(error), clock=clock, stop=False)
         return f"unreachable: {error}"
     except (ChangedShape, Refused, TooLarge) as error:
         _note(database, source_id, str(error), clock=clock, stop=True)
         return f"stopped: {error}"
+    except Conflict as error:  # paused or changed in the meantime, or polled by another process
+        return f"failed: {error}"
     except (AdapterError, ValueError) as error:  # a broken plug-in, a credential that cannot be opened
         _note(database, source_id, str(error), clock=clock, stop=False)
         return f"failed: {error}"
     if not said:
         _note(database, source_id, None, clock=clock, stop=False)
         return "nothing new"
-    return ", ".join(said)
+    return ", ".join(what if count == 1 else f"{count} {what}" for what, count in Counter(said).items())
 
 
 def mark_late(database: Database, *, now: datetime) -> int:
@@ -100,7 +117,7 @@ def _is_late(source: Source, now: datetime) -> bool:
     return now - (source.last_good_at or source.created_at) > timedelta(seconds=source.expected_every or 0)
 
 
-def _adapter(source: Source, settings: Settings) -> Adapter:
+def _adapter(source: Source, database: Database, settings: Settings, clock: Clock) -> Adapter:
     return open_source(
         source.transport,
         source.address or "",
@@ -109,7 +126,31 @@ def _adapter(source: Source, settings: Settings) -> Adapter:
         guard=Guard(allow=settings.allow_hosts, allow_loopback=settings.allow_loopback),
         timeout=settings.fetch_timeout,
         max_bytes=settings.max_body,
+        # for those that follow another exchange:
+        exchange=exchange_name(settings.base_url),
+        held=federated.held(database, source.id),
+        piece_records=settings.small_records,
+        clock=clock,
     )
+
+
+def _own_turn(session: Session, source: Source) -> Source:
+    """The source's row, of another exchange only if nobody else read on in the meantime: its words count in their order."""
+    if source.transport == FEDERATION:
+        lock_source(session, source.id)
+    row = get_source(session, source.id)
+    if source.transport == FEDERATION and row.cursor != source.cursor:
+        raise Conflict(f"The source “{source.id}” was changed, or read by another process, while it was being read.")
+    return row
+
+
+def _keep_cursor(database: Database, source: Source, batch: Batch) -> None:
+    """Note how far a source was read that had nothing for us."""
+    with database.write() as session:
+        row = _own_turn(session, source)
+        if row.state == "active":
+            row.cursor = batch.cursor
+            session.add(row)
 
 
 def _take(
@@ -117,7 +158,8 @@ def _take(
 ) -> str:
     """Take one document in, with its cursor in the same transaction; then tell the folder what became of it."""
     spool = Spool(settings)
-    large = len(batch.content) > settings.small_body
+    # What another exchange says has an order, so a piece of it is never left to a worker: its adapter keeps them small.
+    large = len(batch.content) > settings.small_body and source.transport != FEDERATION
     name = ""
     if large:
         writer = spool.writer()
@@ -125,7 +167,7 @@ def _take(
         writer.close()
         name, size, digest = writer.name, writer.size, writer.sha256
     with database.write() as session:
-        row = get_source(session, source.id)
+        row = _own_turn(session, source)
         now = clock()
         if large:
             taken = take_large(
@@ -153,6 +195,7 @@ def _take(
             row.cursor = batch.cursor
         row.last_heard_at = now
         session.add(row)
+    log.info("feed taken", submission=taken.submission_id, status=taken.status)
     if isinstance(adapter, Acknowledged):
         report = _final(database, taken, settings=settings, clock=clock)
         if report["verdict"] == "working":
@@ -178,10 +221,14 @@ def _final(database: Database, taken: Taken, *, settings: Settings, clock: Clock
 def _put_away(source: Source, adapter: Acknowledged, batch: Batch, report: dict[str, Any]) -> None:
     """Tell a folder what became of a file. A file that held what looks like data about a child is emptied first."""
     found = {issue["rule"] for issue in report.get("issues", ())}
-    if not found.isdisjoint(PERSONAL):
+    if source.transport == "folder" and not found.isdisjoint(PERSONAL):
         working = Path(source.address or "") / WORKING / batch.name
         if working.is_file() and not working.is_symlink():
-            working.write_bytes(b"")
+            empty = working.with_name(
+                ".empty"
+            )  # in its place: the file itself may be another account's, who dropped it
+            empty.write_bytes(b"")
+            empty.replace(working)
     if report["verdict"] == "rejected":
         adapter.failed(batch, report)
     else:

@@ -31,6 +31,7 @@ from placefeed.service.intake.opening import Unreadable, begin_reading, clean_na
 from placefeed.service.intake.reading import CHUNK
 from placefeed.service.intake.spool import Spool
 from placefeed.service.intake.working import work
+from placefeed.service.logs import request_id
 from placefeed.service.tables import Observation, Pending, SettingState, Source, Submission
 
 __all__ = ["Taken", "publication", "report_of", "reserve", "sweep_spool", "take", "take_large", "work"]
@@ -204,6 +205,7 @@ def _row(source: Source, *, content_type: str, name: str, digest: str, size: int
         sha256=digest,
         size=size,
         state="working",
+        request_id=request_id(),
     )
 
 

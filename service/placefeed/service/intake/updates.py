@@ -26,6 +26,7 @@ from placefeed.service.intake import guards
 from placefeed.service.intake.observe import Outcomes, lock_source, observe
 from placefeed.service.intake.observe import withdraw as withdraw_keys
 from placefeed.service.intake.parts import CheckedRecord, PartDocument, instant, item_of, part_document
+from placefeed.service.logs import request_id
 from placefeed.service.tables import Source, Standing, Submission, SubmissionRaw
 
 JSON = "application/json"
@@ -261,6 +262,7 @@ def _submission(
         state="done",
         published_at=now,
         record_offset=1,
+        request_id=request_id(),
     )
     session.add(submission)
     session.flush()

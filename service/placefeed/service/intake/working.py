@@ -6,6 +6,7 @@ working ──claim (lease, attempt)──> chunk + offset, chunk + offset, ... 
 ```
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
@@ -14,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from sqlmodel import Session, col, select
+from structlog.contextvars import bound_contextvars
 
 from placefeed.adapters.base import AdapterError
 from placefeed.service.clock import Clock
@@ -42,26 +44,52 @@ class _Claim:
     id: str
     attempt: int
     offset: int
+    source_id: str
+    request_id: str | None
 
 
 class LeaseLost(Exception):
     """Another worker has taken over: stop, it goes on from the last commit."""
 
 
-def work(database: Database, *, settings: Settings, clock: Clock, stop: Event | None = None) -> bool:
+def work(
+    database: Database,
+    *,
+    settings: Settings,
+    clock: Clock,
+    stop: Event | None = None,
+    worked: Callable[[float], None] | None = None,
+) -> bool:
     """Claim one large submission and work it to its end, a chunk a transaction. False when there is none.
 
-    With `stop` set it ends after the chunk it is in; whoever claims the submission next goes on from there.
+    With `stop` set it ends after the chunk it is in; whoever claims the submission next goes on from there. `worked` is told
+    the seconds from received to done.
     """
     claim = _claim(database, settings=settings, clock=clock)
     if claim is None:
         return False
-    try:
-        with quiet_collector():
-            _work(database, claim, settings=settings, clock=clock, stop=stop)
-    except LeaseLost:
-        log.warning("another worker has taken over a submission", submission=claim.id)
+    known = {"submission": claim.id, "source": claim.source_id}
+    request = {"request_id": claim.request_id} if claim.request_id else {}
+    with bound_contextvars(**known, **request), database.telemetry.span("intake.work", **known):
+        try:
+            with quiet_collector():
+                _work(database, claim, settings=settings, clock=clock, stop=stop)
+        except LeaseLost:
+            log.warning("another worker has taken over a submission")
+            return True
+        _say(database, claim, worked)
     return True
+
+
+def _say(database: Database, claim: _Claim, worked: Callable[[float], None] | None) -> None:
+    """Say in the log what became of it."""
+    with database.read() as session:
+        row = session.get(Submission, claim.id)
+    if row is None or row.finished_at is None:
+        return
+    log.info("submission worked", state=row.state, records=row.record_offset)
+    if worked is not None:
+        worked((row.finished_at - row.received_at).total_seconds())
 
 
 def _claim(database: Database, *, settings: Settings, clock: Clock) -> _Claim | None:
@@ -85,11 +113,11 @@ def _claim(database: Database, *, settings: Settings, clock: Clock) -> _Claim | 
             return None
         if row.attempt >= ATTEMPTS:
             _give_up(session, row, now)
-            return _Claim(row.id, -1, 0)
+            return _Claim(row.id, -1, 0, row.source_id, row.request_id)
         row.attempt += 1
         row.lease_until = now + LEASE
         session.add(row)
-        return _Claim(row.id, row.attempt, row.record_offset)
+        return _Claim(row.id, row.attempt, row.record_offset, row.source_id, row.request_id)
 
 
 def _give_up(session: Session, submission: Submission, now: datetime) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from placefeed.service.publishing.draw import Drawn, draw, note_shared_places
+from placefeed.service.publishing.draw import Drawn, draw, note_shared_places, setting_document
+from placefeed.service.publishing.federation import heard
 from placefeed.service.publishing.freshness import Ages, Freshness, freshness
 from placefeed.service.publishing.inputs import Known, Speaker, Word
 from placefeed.service.publishing.moment import Moment, Turns
@@ -29,7 +30,7 @@ WHY_NOT = {
     "full": "The newest count of places says that none is available.",
     "not-accepting": "The setting is not accepting referrals.",
     "too-old": "Nobody has confirmed it for too long.",
-    "other-source": "Another source of this provider is preferred for this setting's vacancies.",
+    "other-source": "Another source, or what somebody here says, is preferred for this setting's vacancies.",
     "no-consortium": "No consortium takes this provider at the moment, so no member sees it.",
     "suspended": "The registration is suspended.",
     "accommodation-restricted": "Accommodation at this setting is restricted.",
@@ -50,15 +51,24 @@ class Derived:
     explanation: list[dict[str, Any]] = field(default_factory=list)
     ofsted: Reconciled | None = None
     ofsted_document: dict[str, Any] | None = None  # the same, as listings show it
+    shown: dict[str, Any] | None = None  # what seldom changes of the setting, where it has a listing
+    audiences: frozenset[str] = frozenset()
+    counts: list[Any] = field(default_factory=list)  # every source's counts of places, without clocks
 
 
 def derive(known: Known, speakers: Mapping[str, Speaker], moment: Moment) -> Derived:
     """The listings of one setting at a moment."""
     derived = Derived()
     turns = Turns(moment.now)
-    live = [word for word in known.words if word.source_id in speakers]
+    choice = heard(
+        [word for word in known.words if word.source_id in speakers],
+        speakers,
+        ours=known.provider is not None,
+        now=moment.now,
+        ages=moment.ages(known.place.get("provisionType")),
+    )
     by_part: dict[str, list[Word]] = {}
-    for word in live:
+    for word in choice.words:
         by_part.setdefault(word.part, []).append(word)
 
     identity = best(by_part.get("setting", ()), speakers)
@@ -76,16 +86,20 @@ def derive(known: Known, speakers: Mapping[str, Speaker], moment: Moment) -> Der
     turns.at(ofsted.changes_at)
     barred = list(ofsted.reasons)
 
-    audiences, turn = audiences_on(known.takes, moment.today)
+    exchange = choice.exchange
+    takes = known.takes if exchange is None else known.takes_of_exchanges.get(exchange.organisation_id, [])
+    audiences, turn = audiences_on(takes, moment.today)
     turns.on(turn)
     pools = Pools(by_part, speakers, profile)
     preferred = preferred_sources(by_part.get("vacancy", ()), speakers, moment.now, ages)
 
     drawn: list[tuple[Drawn, Word]] = []
-    for word in by_part.get("vacancy", ()):
+    said = [(word, preferred) for word in by_part.get("vacancy", ())]
+    said += [(word, frozenset()) for word in choice.others if word.part == "vacancy"]
+    for word, wanted in said:
         speaker = speakers[word.source_id]
         age = freshness(word.as_of, moment.now, ages)
-        why = [*barred, *why_not(word, age, moment, pools, turns, preferred=preferred)]
+        why = [*barred, *why_not(word, age, moment, pools, turns, preferred=wanted)]
         if not why:
             turns.at(age.changes_at)
             rates = rates_for(word, by_part.get("rate", ()), speakers, moment, turns)
@@ -106,6 +120,18 @@ def derive(known: Known, speakers: Mapping[str, Speaker], moment: Moment) -> Der
     for listing in derived.listings:
         listing.changes_at = turns.earliest
     derived.changes_at = turns.earliest
+    if derived.listings:
+        derived.audiences = audiences
+        derived.shown = {
+            "urn": known.urn,
+            "setting": setting_document(known, profile),
+            "ofsted": derived.ofsted_document,
+        }
+    derived.counts = sorted(
+        [word.source_id, word.item, {name: value for name, value in word.document.items() if name != "asOf"}]
+        for word in by_part.get("capacity", ())
+        if not word.withdrawn
+    )
     return derived
 
 

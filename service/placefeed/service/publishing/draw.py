@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from placefeed.adapters.federation import origin_of
 from placefeed.schema.codelists import local_authority, region_of
 from placefeed.schema.prices import weekly_equivalent
 from placefeed.service.clock import iso
+from placefeed.service.publishing.federation import provenance, stated_at
 from placefeed.service.publishing.freshness import Freshness
 from placefeed.service.publishing.inputs import Known, Speaker, Word
 from placefeed.service.publishing.moment import Moment, OfferKey
@@ -58,23 +60,12 @@ def draw(
     """The listing document of one vacancy, and the facts that filters ask."""
     key = (word.source_id, word.item, word.offer)
     listing_id = moment.id_of(key)
-    unit = pools.units.get(Pools.unit_of(word))
-    authority = local_authority((unit or {}).get("localAuthority") or profile.get("localAuthority") or "")
-    region = (authority and region_of(authority.code)) or profile.get("region")
-    provider = known.provider
-    reason = "stale" if age.state == "stale" else "absence-unconfirmed" if word.source_id in known.waiting else None
+    origin = origin_of(word.document) if speaker.exchange is not None else {}
+    unit = origin.get("unit") or pools.units.get(Pools.unit_of(word))
+    reason = "stale" if age.state == "stale" else "absence-unconfirmed" if word.source_id in known.waiting else origin.get("unknown")  # fmt: skip
+    since = stated_at(word, speaker)
 
-    setting: dict[str, Any] = {name: profile[name] for name in SHOWN_OF_SETTINGS if profile.get(name) is not None}
-    setting["provisionType"] = profile.get("provisionType")
-    if provider is not None:
-        setting["provider"] = {"id": provider.id, "name": provider.name}
-    if authority is not None:
-        setting["localAuthority"] = {"code": authority.code, "name": authority.name}
-    if region is not None:
-        setting["region"] = (
-            {"code": region.code, "name": region.name} if hasattr(region, "code") else {"name": str(region)}
-        )
-
+    setting = setting_document(known, profile, (unit or {}).get("localAuthority"))
     vacancy = {name: value for name, value in word.document.items() if name not in LEFT_OUT_OF_VACANCIES}
     vacancy["places"] = pools.places(word, moment.today)
     open_rates: list[dict[str, Any]] = []
@@ -86,11 +77,11 @@ def draw(
         else:
             restricted.append({"offeredTo": offered, "rate": shown})
     clocks: dict[str, Any] = {
-        "asOf": iso(word.stated_at),
+        "asOf": iso(since),
         "publishedAt": iso(moment.first_published.get(listing_id, moment.now)),
         "leavesAt": iso(age.leaves_at),
     }
-    if word.as_of != word.stated_at:
+    if word.as_of != since:
         clocks["attestedAt"] = iso(word.as_of)
     if reason == "stale":
         clocks["unknownSince"] = iso(age.unknown_from)
@@ -106,11 +97,7 @@ def draw(
         "rates": open_rates,
         "ofsted": ofsted_shown,
         "clocks": clocks,
-        "provenance": {
-            "source": speaker.name,
-            "publisher": speaker.organisation_name,
-            **({"simulated": True} if speaker.simulated else {}),
-        },
+        "provenance": provenance(word, speaker),
     }
     if reason:
         body["availabilityReason"] = reason
@@ -118,9 +105,28 @@ def draw(
         body["unit"] = {
             name: unit[name] for name in ("kind", "postcodeSector", "category") if unit.get(name) is not None
         }
-        if authority is not None:
+        if "localAuthority" in setting:
             body["unit"]["localAuthority"] = setting["localAuthority"]
     return Drawn(key, listing_id, body, restricted, facts_of(body, rates, ofsted, word), audiences, None)
+
+
+def setting_document(known: Known, profile: Mapping[str, Any], authority: str | None = None) -> dict[str, Any]:
+    """What readers see of a setting itself. `authority`: a unit's own, where it stands elsewhere."""
+    setting: dict[str, Any] = {name: profile[name] for name in SHOWN_OF_SETTINGS if profile.get(name) is not None}
+    setting["provisionType"] = profile.get("provisionType")
+    if known.provider is not None:
+        setting["provider"] = {"id": known.provider.id, "name": known.provider.name}
+    elif profile.get("provider"):  # another exchange's: its number there means nothing here
+        setting["provider"] = {"name": profile["provider"]["name"]}
+    place = local_authority(authority or profile.get("localAuthority") or "")
+    region = (place and region_of(place.code)) or profile.get("region")
+    if place is not None:
+        setting["localAuthority"] = {"code": place.code, "name": place.name}
+    if region is not None:
+        setting["region"] = (
+            {"code": region.code, "name": region.name} if hasattr(region, "code") else {"name": str(region)}
+        )
+    return setting
 
 
 def facts_of(
@@ -182,6 +188,7 @@ def facts_of(
         "text": text.lower(),
         "asOf": iso(word.as_of),
         "simulated": bool(body["provenance"].get("simulated")),
+        "via": body["provenance"].get("via"),
     }
 
 

@@ -10,6 +10,8 @@ import orjson
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from placefeed.adapters.federation import exchange_name
+from placefeed.service.access.sources import FEDERATION
 from placefeed.service.bulk import as_stored, instant_of
 from placefeed.service.clock import london_day
 from placefeed.service.publishing.sight import Take
@@ -43,7 +45,8 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """A source, as far as consolidation needs it."""
+    """A source, as far as consolidation needs it. `exchange`: the name of the other exchange that it is; `followed`: not paused,
+    and read to its end once."""
 
     id: str
     name: str
@@ -51,6 +54,8 @@ class Speaker:
     organisation_name: str
     precedence: int
     simulated: bool
+    exchange: str | None = None
+    followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,12 @@ class Known:
     """All that is known of one setting."""
 
     urn: str
-    provider: Provider | None = None
+    provider: Provider | None = None  # of ours
     words: list[Word] = field(default_factory=list)
     register: RegisterFacts | None = None
     place: dict[str, Any] = field(default_factory=dict)  # the register's (or certificate's) facts that a listing shows
     takes: list[Take] = field(default_factory=list)
+    takes_of_exchanges: dict[str, list[Take]] = field(default_factory=dict)  # by organisation, where nobody here speaks
     waiting: frozenset[str] = frozenset()  # sources whose absence of this setting waits for a person's word
 
 
@@ -83,7 +89,8 @@ class Loaded:
 
 
 def load(session: Session, urns: Sequence[str]) -> Loaded:
-    """Everything about these settings. Words of sources that no longer speak for a setting are left out."""
+    """Everything about these settings. Words of sources that no longer speak for a setting are left out, other exchanges'
+    are not: whether they count is decided when it is derived (see federation)."""
     known = {urn: Known(urn) for urn in urns}
     speakers = _speakers(session)
     _providers(session, known, urns)
@@ -91,17 +98,13 @@ def load(session: Session, urns: Sequence[str]) -> Loaded:
     for urn, source_id, part, item, as_of, stated_at, offer, withdrawn, document in rows_of(session, _WORDS, urns):
         setting = known[urn]
         speaker = speakers.get(source_id)
-        if speaker is None or setting.provider is None:
-            continue
-        if (
-            speaker.organisation_id != setting.provider.id
-            and (setting.provider.id, speaker.organisation_id) not in delegates
-        ):
+        if speaker is None or not (speaker.exchange or _speaks(setting.provider, speaker, delegates)):
             continue
         said = {} if withdrawn else orjson.loads(document)
         setting.words.append(
             Word(source_id, part, item, instant_of(as_of), instant_of(stated_at), offer, bool(withdrawn), said)
         )
+    _takes_of_exchanges(session, known, speakers)
     _register(session, known, urns)
     waiting: defaultdict[str, set[str]] = defaultdict(set)
     for urn, source_id in rows_of(session, _WAITING, urns):
@@ -125,7 +128,8 @@ _INSPECTIONS, _REGISTERED = about(RegisterInspection), about(RegisterSetting)
 _CERTIFICATES = about(Certificate)
 _WAITING = about(Absence, col(Absence.urn), col(Absence.source_id)).where(col(Absence.state) == "waiting")
 _SPEAKERS = sa.select(
-    col(Source.id), col(Source.name), col(Source.organisation_id), col(Organisation.name), col(Source.precedence), col(Source.simulated)
+    col(Source.id), col(Source.name), col(Source.organisation_id), col(Organisation.name), col(Source.precedence), col(Source.simulated),
+    col(Source.transport), col(Source.address), col(Source.state), sa.case((col(Source.transport) == FEDERATION, col(Source.cursor))),
 ).join(Organisation, col(Organisation.id) == col(Source.organisation_id))  # fmt: skip
 _DELEGATES = sa.select(col(Delegation.provider_id), col(Delegation.delegate_id)).where(
     col(Delegation.revoked_at).is_(None)
@@ -147,7 +151,23 @@ def rows_of(session: Session, statement: Any, urns: Sequence[str]) -> Sequence[A
 
 
 def _speakers(session: Session) -> dict[str, Speaker]:
-    return {row[0]: Speaker(*row) for row in session.connection().execute(_SPEAKERS)}
+    return {row[0]: _speaker(*row) for row in session.connection().execute(_SPEAKERS)}
+
+
+def _speaker(
+    id: str, name: str, organisation_id: str, organisation_name: str, precedence: int, simulated: bool,
+    transport: str, address: str | None, state: str, cursor: dict[str, Any] | None,
+) -> Speaker:  # fmt: skip
+    exchange = exchange_name(address or "") if transport == FEDERATION else None
+    followed = exchange is not None and state != "paused" and (cursor or {}).get("whole") is True
+    return Speaker(id, name, organisation_id, organisation_name, precedence, simulated, exchange, followed)
+
+
+def _speaks(provider: Provider | None, speaker: Speaker, delegates: set[tuple[str, str]]) -> bool:
+    """Whether a source of ours speaks for what this provider speaks for: it is its own, or a delegate's."""
+    return provider is not None and (
+        speaker.organisation_id == provider.id or (provider.id, speaker.organisation_id) in delegates
+    )
 
 
 def _delegates(session: Session) -> set[tuple[str, str]]:
@@ -167,6 +187,19 @@ def _providers(session: Session, known: dict[str, Known], urns: Sequence[str]) -
     for setting in known.values():
         if setting.provider is not None:
             setting.takes = takes[setting.provider.id]
+
+
+def _takes_of_exchanges(session: Session, known: dict[str, Known], speakers: dict[str, Speaker]) -> None:
+    takes: dict[str, list[Take]] = {
+        speaker.organisation_id: [] for speaker in speakers.values() if speaker.exchange is not None
+    }
+    if not takes:
+        return
+    for row in session.connection().execute(_TAKES, {"providers": list(takes)}):
+        takes[row[0]].append(Take(*row[1:]))
+    for setting in known.values():
+        if setting.provider is None:
+            setting.takes_of_exchanges = takes
 
 
 def _register(session: Session, known: dict[str, Known], urns: Sequence[str]) -> None:

@@ -25,11 +25,11 @@ from placefeed.service.intake.quiet import quiet_collector
 from placefeed.service.publishing import memberships
 from placefeed.service.publishing.derive import Derived, derive
 from placefeed.service.publishing.draw import Drawn
-from placefeed.service.publishing.events import events_between, setting_events
+from placefeed.service.publishing.events import difference, setting_events
 from placefeed.service.publishing.inputs import Loaded, about, load, rows_of
 from placefeed.service.publishing.log import Writer
 from placefeed.service.publishing.moment import Moment, OfferKey
-from placefeed.service.tables import Listing, Pending, SettingState
+from placefeed.service.tables import Listing, Pending, SettingState, ShownSetting
 
 
 class Held(NamedTuple):
@@ -64,8 +64,9 @@ def _held(row: Any) -> Held:
 
 
 _HELD = about(Listing, *as_stored(Listing, *Held._fields))
-_SHOWN = about(SettingState, *as_stored(SettingState, "urn", "ofsted"))
-_STATES = Bulk(SettingState, "urn", "changes_at", "explanation", "ofsted", "published_at", key=("urn",))
+_SHOWN = about(ShownSetting, *as_stored(ShownSetting, "urn", "position", "state", "audiences", "body"))
+_KNOWN = about(SettingState, *as_stored(SettingState, "urn", "ofsted", "counts"))
+_STATES = Bulk(SettingState, "urn", "changes_at", "explanation", "ofsted", "counts", "published_at", key=("urn",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,9 @@ class Published:
     settings: int
     positions: int
     more: bool
+    position: int = 0  # the log's highest now
+    waited: tuple[tuple[str, datetime], ...] = ()  # of what was taken: small, bulk or due, and since when it waited
+    submissions: tuple[str, ...] = ()  # that touched it
 
 
 def publish_once(session: Session, *, settings: Settings, now: datetime) -> Published:
@@ -83,14 +87,18 @@ def publish_once(session: Session, *, settings: Settings, now: datetime) -> Publ
     with quiet_collector():  # collecting by counts took a third of the time
         writer = Writer(session, now)
         memberships.end(session, writer, now)
-        urns, more = take(session, settings.publish_batch, now)
-        if urns:
-            publish_settings(session, writer, urns, settings=settings, now=now)
+        memberships.stop_acting(session, writer)
+        taken = take(session, settings.publish_batch, now)
+        if taken.urns:
+            publish_settings(session, writer, taken.urns, settings=settings, now=now)
         memberships.begin(session, writer, now)
+        memberships.look_again(session, writer, now)
         positions = writer.close()
-    if positions or urns:
+    if positions or taken.urns:
         tell(session, "published")
-    return Published(len(urns), positions, more)
+    return Published(
+        len(taken.urns), positions, taken.more, writer.position, tuple(taken.waited), tuple(taken.submissions)
+    )
 
 
 def publish_all(database: Database, settings: Settings, clock: Clock) -> Published:
@@ -104,31 +112,48 @@ def publish_all(database: Database, settings: Settings, clock: Clock) -> Publish
             return Published(done, positions, more=False)
 
 
-def take(session: Session, batch: int, now: datetime) -> tuple[list[str], bool]:
+@dataclass(slots=True)
+class Taken:
+    """What a publishing transaction begins with; for the rest see Published."""
+
+    urns: list[str]
+    more: bool
+    waited: list[tuple[str, datetime]]
+    submissions: list[str]
+
+
+def take(session: Session, batch: int, now: datetime) -> Taken:
     """The settings to publish next: pending small updates, else pending bulk, and then those due by time alone.
 
     Deletes the pending rows of what it takes; must come before anything that is known of them is read.
     """
     rows = session.execute(
-        sa.select(Pending.urn, Pending.bulk).order_by(col(Pending.bulk), col(Pending.id)).limit(batch * 2)  # type: ignore[call-overload]
+        sa.select(Pending.urn, Pending.bulk, Pending.at, Pending.submission_id)  # type: ignore[call-overload]
+        .order_by(col(Pending.bulk), col(Pending.id))
+        .limit(batch * 2)
     ).all()
-    small = [urn for urn, bulk in rows if not bulk]
+    small = [row.urn for row in rows if not row.bulk]
     # A few small updates are not made to wait for a full batch of bulk behind them.
-    urns = list(dict.fromkeys(small or [urn for urn, _bulk in rows]))[:batch]
+    urns = list(dict.fromkeys(small or [row.urn for row in rows]))[:batch]
     if urns:
         session.execute(sa.delete(Pending).where(col(Pending.urn).in_(urns)))
+    chosen = set(urns)
+    pending = [row for row in rows if row.urn in chosen]
+    waited = [("bulk" if row.bulk else "small", row.at) for row in pending]
+    submissions = list(dict.fromkeys(row.submission_id for row in pending if row.submission_id is not None))
     more = len(rows) > len(urns) or len(rows) == batch * 2
     room = batch - len(urns)
     if room and not small:
         due = session.exec(
-            select(SettingState.urn)
+            select(SettingState.urn, SettingState.changes_at)
             .where(col(SettingState.changes_at) <= now)
             .order_by(col(SettingState.changes_at))
             .limit(room)
         ).all()
         more = more or len(due) == room
-        urns = list(dict.fromkeys([*urns, *due]))
-    return urns, more or bool(small)
+        waited += [("due", since) for _urn, since in due if since is not None]
+        urns = list(dict.fromkeys([*urns, *(urn for urn, _since in due)]))
+    return Taken(urns, more or bool(small), waited, submissions)
 
 
 def publish_settings(
@@ -139,7 +164,8 @@ def publish_settings(
     standing: dict[str, list[Held]] = {urn: [] for urn in urns}
     for row in rows_of(session, _HELD, urns):
         standing[row.urn].append(_held(row))
-    shown = {urn: document_of(ofsted) for urn, ofsted in rows_of(session, _SHOWN, urns)}
+    known = {row.urn: row for row in rows_of(session, _KNOWN, urns)}
+    shown = {row.urn: row for row in rows_of(session, _SHOWN, urns)}
     written: list[tuple[Any, ...]] = []
     for urn in urns:
         before: dict[OfferKey, Held] = {(row.source_id, row.item, row.offer): row for row in standing[urn]}
@@ -147,7 +173,11 @@ def publish_settings(
         for key in sorted({*before, *(drawn.key for drawn in derived.listings)}):
             drawn = next((drawn for drawn in derived.listings if drawn.key == key), None)
             write_listing(writer, loaded, urn, before.get(key), drawn)
-        written.append(write_state(session, writer, urn, shown.get(urn), derived, now))
+        write_shown(writer, urn, shown.get(urn), derived)
+        provider = loaded.settings[urn].provider
+        written.append(
+            write_state(session, writer, urn, known.get(urn), standing[urn], derived, provider.id if provider else None)
+        )
     _STATES.write(session, written)
 
 
@@ -207,15 +237,19 @@ def write_listing(writer: Writer, loaded: Loaded, urn: str, before: Held | None,
         modified_at=writer.now,
     )
     held = alive.audiences if alive is not None else []
+    what = None if alive is None else difference(alive.body, alive.restricted, drawn.body, drawn.restricted)
     writer.change(
         position=position,
         urn=urn,
         listing_id=drawn.id,
-        events=[] if alive is not None and alive.hash == hashed else events_between(alive and alive.body, drawn.body),
+        events=["vacancy.published"] if what is None else what.events,
         before=alive and alive.facts,
         after=drawn.facts,
         audiences_before=held,
         audiences_after=audiences,
+        changed=None if what is None else what.changed,
+        offered_to=None if what is None else what.offered_to,
+        organisation_id=provider.id if provider else None,
     )
     _note_sight(writer, drawn.id, position, held, audiences)
 
@@ -233,6 +267,7 @@ def _end(writer: Writer, before: Held) -> None:
         after=None,
         audiences_before=before.audiences,
         audiences_after=[],
+        organisation_id=before.organisation_id or None,
     )
 
 
@@ -249,8 +284,30 @@ def _change_sight(writer: Writer, before: Held, audiences: list[str], drawn: Dra
         after=before.facts,
         audiences_before=before.audiences,
         audiences_after=audiences,
+        organisation_id=before.organisation_id or None,
     )
     _note_sight(writer, before.id, position, before.audiences, audiences)
+
+
+def write_shown(writer: Writer, urn: str, before: Any, derived: Derived) -> None:
+    """What seldom changes of a setting: its step, if it takes one. Its readers are those of its listings."""
+    alive = before is not None and before.state == "updated"
+    held = document_of(before.audiences) if alive else []
+    audiences = sorted(derived.audiences)
+    if derived.shown is None:
+        if alive:
+            writer.setting(
+                urn, position=writer.next(), state="deleted", audiences=held, body=before.body, at=writer.now
+            )
+        return
+    body = orjson.dumps(derived.shown)
+    same = alive and before.body == body
+    if same and held == audiences:
+        return
+    position = writer.next()
+    kept = before.position if same else position
+    writer.setting(urn, position=kept, state="updated", audiences=audiences, body=body, at=writer.now)
+    _note_sight(writer, urn, position, held, audiences)
 
 
 def _note_sight(writer: Writer, listing_id: str, position: int, before: Iterable[str], after: Iterable[str]) -> None:
@@ -262,18 +319,33 @@ def _note_sight(writer: Writer, listing_id: str, position: int, before: Iterable
 
 
 def write_state(
-    session: Session, writer: Writer, urn: str, before: Any, derived: Derived, now: datetime
+    session: Session,
+    writer: Writer,
+    urn: str,
+    known: Any,
+    standing: Sequence[Held],
+    derived: Derived,
+    organisation_id: str | None,
 ) -> tuple[Any, ...]:
-    """The setting's own row, as `_STATES` writes it; a changed grade or status is an event of the setting and, where grave, an alert."""
-    ofsted = derived.ofsted_document
-    for event in setting_events(session, urn, before, derived.ofsted, ofsted, now):
-        position = writer.next()
-        writer.change(
-            position=position,
-            urn=urn,
-            listing_id=None,
-            events=[event],
-            before=before,
-            after=ofsted,
-        )
-    return urn, derived.changes_at, derived.explanation, ofsted, now
+    """The setting's own row, as `_STATES` writes it. What changed of it (a grade, its status, counts) is an event of the setting."""
+    before, ofsted = (None if known is None else document_of(known.ofsted)), derived.ofsted_document
+    counts = hashlib.blake2b(orjson.dumps(derived.counts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    events = setting_events(session, urn, before, derived.ofsted, ofsted, writer.now)
+    if known is not None and known.counts is not None and known.counts != counts:
+        events.append("capacity.changed")
+    if events:
+        was = [
+            {"audiences": row.audiences, "facts": document_of(row.facts)} for row in standing if row.state == "updated"
+        ]
+        now = [{"audiences": sorted(drawn.audiences), "facts": drawn.facts} for drawn in derived.listings]
+        for event in events:
+            writer.change(
+                position=writer.next(),
+                urn=urn,
+                listing_id=None,
+                events=[event],
+                before={"listings": was},
+                after={"listings": now},
+                organisation_id=organisation_id,
+            )
+    return urn, derived.changes_at, derived.explanation, ofsted, counts, writer.now

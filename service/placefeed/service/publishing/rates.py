@@ -39,8 +39,13 @@ def rates_for(
 
 
 def shown_rate(rate: Mapping[str, Any]) -> dict[str, Any]:
-    """A rate as members read it: without the provider's own id and without whom else it is offered to."""
+    """A rate as members read it: without the provider's own id and without whom else it is offered to.
+
+    That it is offered to any stands in it where it may be passed on: without the word it is for its reader alone.
+    """
     shown = {name: value for name, value in rate.items() if name not in LEFT_OUT}
+    if rate["offeredTo"] == "any" and rate.get("sharing") != "buyers-only":
+        shown["offeredTo"] = "any"
     weekly, annual = weekly_equivalent(rate), annual_equivalent(rate)
     if weekly is not None:
         shown["weeklyEquivalentPence"] = weekly

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from placefeed.service.db import lock_publishing, tell
 from placefeed.service.pending import touch
 from placefeed.service.publishing.log import head
-from placefeed.service.tables import Change, Head, Listing, RegisterSetting, Standing
+from placefeed.service.tables import Change, Head, Listing, RegisterSetting, ShownSetting, Standing
 
 BEYOND = 1 << 32
 """More positions than were ever issued between a backup and its loss: at 1,000 a second, seven weeks of them."""
@@ -42,8 +42,21 @@ def after_restore(session: Session, *, now: datetime) -> int:
                 audiences_after=row.audiences,
             )
         )
+    for urn in session.exec(select(ShownSetting.urn).order_by(col(ShownSetting.position))).all():
+        position += 1
+        session.execute(sa.update(ShownSetting).where(col(ShownSetting.urn) == urn).values(position=position))
     session.flush()
-    session.merge(Head(id=1, position=position, epoch=old.epoch + 1, written_at=now))
+    beginning = old.position + BEYOND
+    session.merge(
+        Head(
+            id=1,
+            position=position,
+            epoch=old.epoch + 1,
+            written_at=now,
+            history_after=beginning,
+            tombstones_after=beginning,
+        )
+    )
     urns = {*session.exec(select(Standing.urn).distinct()), *session.exec(select(RegisterSetting.urn))}
     touch(session, sorted(urns), at=now, bulk=True)
     tell(session, "published")

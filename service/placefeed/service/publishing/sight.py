@@ -8,13 +8,13 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from placefeed.service.clock import london_day
-from placefeed.service.tables import ConsortiumMember, Organisation
+from placefeed.service.tables import ActsFor, ConsortiumMember, MemberChange, Organisation
 
 EXCHANGE_SCHEME = "placefeed"  # buyers may also be named by their id on this exchange: organisation or consortium
 
@@ -79,40 +79,102 @@ def audiences_on(takes: Iterable[Take], day: date) -> tuple[frozenset[str], date
     return frozenset(now), min(turns, default=None)
 
 
-def acting(session: Session, organisation_id: str) -> list[Organisation]:
-    """The organisation and those that it acts for."""
-    own = session.get(Organisation, organisation_id)
-    if own is None:
-        return []
-    others = (
-        session.exec(select(Organisation).where(col(Organisation.id).in_(own.acts_for))).all() if own.acts_for else []
+class Acting(NamedTuple):
+    """A stretch of the log, from `begins` up to before `ends`, in which an organisation was a member, or acted for it."""
+
+    member: str
+    begins: int
+    ends: int | None
+
+    def holds(self, position: int) -> bool:
+        """Whether it was so at a position."""
+        return self.begins <= position and (self.ends is None or position < self.ends)
+
+
+class Seat(NamedTuple):
+    """A stretch of the log in which an organisation saw what a consortium sees: as its member, or acting for one."""
+
+    consortium: str
+    begins: int
+    ends: int | None
+
+    def holds(self, position: int) -> bool:
+        """Whether it was so at a position."""
+        return self.begins <= position and (self.ends is None or position < self.ends)
+
+
+def acting(session: Session, organisation_id: str) -> list[Acting]:
+    """The organisation itself, and everyone it acts for or ever did."""
+    rows = session.exec(select(ActsFor).where(ActsFor.organisation_id == organisation_id)).all()
+    return [
+        Acting(organisation_id, 0, None),
+        *(Acting(row.member_id, row.applied_from, row.applied_until) for row in rows),
+    ]
+
+
+def seats(session: Session, actings: Iterable[Acting]) -> list[Seat]:
+    """Every seat that these give, or ever gave."""
+    by_member: dict[str, list[Acting]] = {}
+    for act in actings:
+        by_member.setdefault(act.member, []).append(act)
+    rows = session.exec(
+        select(ConsortiumMember).where(
+            col(ConsortiumMember.organisation_id).in_(list(by_member)), col(ConsortiumMember.applied_from).is_not(None)
+        )
     )
-    return [own, *others]
+    found = []
+    for row in rows:
+        for act in by_member[row.organisation_id]:
+            begins = max(row.applied_from or 0, act.begins)
+            ends = min((end for end in (row.applied_until, act.ends) if end is not None), default=None)
+            if ends is None or begins < ends:
+                found.append(Seat(row.consortium_id, begins, ends))
+    return found
 
 
 def view_of(session: Session, organisation_id: str, now: datetime) -> View:
     """What a member (or a trust, through those it acts for) may see now.
 
-    A membership counts when the publisher has let it take effect and its days include today: a member whose time is
-    over loses sight at midnight even if the publisher is late.
+    A membership (or acting for a member) counts when the publisher has let it take effect, and only while its days include
+    today (while it still stands): who loses sight loses it at once, even if the publisher is late.
     """
-    organisations = acting(session, organisation_id)
-    if not organisations:
+    own = session.get(Organisation, organisation_id)
+    if own is None:
         return NOTHING
+    stands = {organisation_id, *own.acts_for}
+    members = {act.member for act in acting(session, organisation_id) if act.ends is None} & stands
     today = london_day(now)
-    rows = session.exec(
+    consortia = session.exec(
         select(ConsortiumMember.consortium_id).where(
-            col(ConsortiumMember.organisation_id).in_([organisation.id for organisation in organisations]),
+            col(ConsortiumMember.organisation_id).in_(members),
             col(ConsortiumMember.applied_from).is_not(None),
             col(ConsortiumMember.applied_until).is_(None),
             ConsortiumMember.valid_from <= today,
             sa.or_(col(ConsortiumMember.valid_until).is_(None), col(ConsortiumMember.valid_until) >= today),
         )
     ).all()
-    buyers = {f"{EXCHANGE_SCHEME}:{consortium}" for consortium in rows}
-    for organisation in organisations:
-        buyers.add(f"{EXCHANGE_SCHEME}:{organisation.id}")
-        buyers.update(f"{identifier['scheme']}:{identifier['id']}" for identifier in organisation.identifiers)
-        if organisation.la_code:
-            buyers.add(f"gss:{organisation.la_code}")
-    return View(everything=False, audiences=frozenset(rows), buyers=frozenset(buyers))
+    return View(everything=False, audiences=frozenset(consortia), buyers=_buyers(session, members, consortia))
+
+
+def view_at(session: Session, organisation_id: str, position: int) -> View:
+    """What a member (or a trust) could see at a position of the log: what it may be told that it lost."""
+    acts = acting(session, organisation_id)
+    consortia = {seat.consortium for seat in seats(session, acts) if seat.holds(position)}
+    members = {act.member for act in acts if act.holds(position)}
+    return View(everything=False, audiences=frozenset(consortia), buyers=_buyers(session, members, consortia))
+
+
+def _buyers(session: Session, members: Collection[str], consortia: Iterable[str]) -> frozenset[str]:
+    """Every name under which something may be offered to these."""
+    rows = session.exec(select(Organisation).where(col(Organisation.id).in_(members)))
+    return frozenset({f"{EXCHANGE_SCHEME}:{name}" for name in consortia}.union(*(names_of(row) for row in rows)))
+
+
+def names_of(party: Organisation | MemberChange) -> set[str]:
+    """The names under which something may be offered to one organisation, as it is or was."""
+    id = party.id if isinstance(party, Organisation) else party.organisation_id
+    return {
+        f"{EXCHANGE_SCHEME}:{id}",
+        *(f"{identifier['scheme']}:{identifier['id']}" for identifier in party.identifiers),
+        *([f"gss:{party.la_code}"] if party.la_code else []),
+    }

@@ -2,11 +2,12 @@
 
 ```
 organisation ── key, source, speaks_for, delegation        who is who
-consortium ── consortium_member, consortium_provider       who takes part, from and until
+consortium ── consortium_member, consortium_provider, acts_for   who takes part, from and until
 submission ── raw, quarantine, absence, idempotency        what came in
 observation (append-only) ── standing (newest each)        what is known
 register_setting ── inspection, history, file              what Ofsted says
-pending ──> listing, change, sight_change ── head          what members see (the publisher writes, nobody else)
+pending ──> listing, shown_setting, change, sight_change ── head   what members see (the publisher writes, nobody else)
+subscription ── notice, delivery                           whom to tell, what of, and each attempt
 edition, job_run, alert, audit                             operation
 ```
 """
@@ -14,10 +15,20 @@ edition, job_run, alert, audit                             operation
 from sqlmodel import SQLModel
 
 from placefeed.service.tables.access import ApiKey, Audit
-from placefeed.service.tables.log import Change, Head, Listing, Pending, SettingState, SightChange
+from placefeed.service.tables.log import (
+    Change,
+    Head,
+    Listing,
+    MemberChange,
+    Pending,
+    SettingState,
+    ShownSetting,
+    SightChange,
+)
 from placefeed.service.tables.observations import Absence, Observation, Standing
 from placefeed.service.tables.operation import Alert, Edition, EditionFile, JobRun, PublicSummary
 from placefeed.service.tables.organisations import (
+    ActsFor,
     Consortium,
     ConsortiumMember,
     ConsortiumProvider,
@@ -34,27 +45,34 @@ from placefeed.service.tables.register import (
     RegisterSetting,
 )
 from placefeed.service.tables.submissions import Idempotency, Quarantine, Submission, SubmissionRaw
+from placefeed.service.tables.subscriptions import ChannelCursor, Delivery, Notice, OpenCell, Subscription
 
 metadata = SQLModel.metadata
 
 __all__ = [
     "Absence",
+    "ActsFor",
     "Alert",
     "ApiKey",
     "Audit",
     "Certificate",
     "Change",
+    "ChannelCursor",
     "Consortium",
     "ConsortiumMember",
     "ConsortiumProvider",
     "Delegation",
+    "Delivery",
     "Edition",
     "EditionFile",
     "Head",
     "Idempotency",
     "JobRun",
     "Listing",
+    "MemberChange",
+    "Notice",
     "Observation",
+    "OpenCell",
     "Organisation",
     "Pending",
     "PublicSummary",
@@ -64,11 +82,13 @@ __all__ = [
     "RegisterInspection",
     "RegisterSetting",
     "SettingState",
+    "ShownSetting",
     "SightChange",
     "Source",
     "SpeaksFor",
     "Standing",
     "Submission",
     "SubmissionRaw",
+    "Subscription",
     "metadata",
 ]

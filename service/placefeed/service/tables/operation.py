@@ -13,6 +13,15 @@ class JobRun(SQLModel, table=True):
     """One slot of one job. Who inserts the row runs it; past `lease_until` without a finish, another may."""
 
     __tablename__ = "job_run"
+    __table_args__ = (
+        # Few are open among many that are done: who looks for them must not read all.
+        sa.Index(
+            "ix_job_run_open",
+            "lease_until",
+            sqlite_where=sa.text("finished_at IS NULL"),
+            postgresql_where=sa.text("finished_at IS NULL"),
+        ),
+    )
 
     job: str = Field(primary_key=True, max_length=120)
     slot: datetime = Field(primary_key=True)

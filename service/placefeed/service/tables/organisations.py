@@ -50,6 +50,18 @@ class ConsortiumMember(SQLModel, table=True):
     applied_until: int | None = Field(default=None, sa_type=sa.BigInteger)
 
 
+class ActsFor(SQLModel, table=True):
+    """A trust's time of acting for a member, in log positions: what `Organisation.acts_for` asks and the publisher let take effect."""
+
+    __tablename__ = "acts_for"
+
+    id: int | None = Field(default=None, primary_key=True)
+    organisation_id: str = Field(foreign_key="organisation.id", index=True, max_length=80)
+    member_id: str = Field(foreign_key="organisation.id", max_length=80)
+    applied_from: int = Field(sa_type=sa.BigInteger)
+    applied_until: int | None = Field(default=None, sa_type=sa.BigInteger)
+
+
 class ConsortiumProvider(SQLModel, table=True):
     """The time in which a consortium takes a provider. Days in Europe/London, inclusive."""
 
@@ -86,13 +98,13 @@ class Delegation(SQLModel, table=True):
 
 
 class Source(SQLModel, table=True):
-    """One way in which a provider speaks: a push, an uploaded sheet, a polled feed, a folder.
+    """One way in which a provider speaks: a push, an uploaded sheet, a polled feed, a folder; or another exchange (`rpde`).
 
     Several may speak for one setting; the lower `precedence` wins a part, equals are joined (see derive).
     """
 
     __table_args__ = (
-        one_of("transport", "push", "upload", "http", "folder"),
+        one_of("transport", "push", "upload", "http", "folder", "sftp", "rpde"),
         one_of("state", "active", "paused", "stopped"),
     )
 
@@ -103,7 +115,7 @@ class Source(SQLModel, table=True):
     format: str | None = Field(default=None, max_length=100)  # media type, when the source does not say it
     mapping: str | None = Field(default=None, sa_type=sa.Text)  # name of a shipped mapping, or TOML text
     address: str | None = Field(default=None, max_length=2000)  # URL or folder
-    credential: bytes | None = Field(default=None)  # Authorization header of a polled feed, encrypted
+    credential: bytes | None = Field(default=None)  # Authorization header, or keys of an SFTP folder; encrypted
     cron: str | None = Field(default=None, max_length=100)  # when to poll, five fields, Europe/London
     expected_every: int | None = None  # seconds without a good word after which the source counts as late
     precedence: int = Field(default=100)

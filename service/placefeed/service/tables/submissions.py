@@ -32,6 +32,7 @@ class Submission(SQLModel, table=True):
     spool: str | None = Field(default=None, max_length=200)  # name of the encrypted file, while it exists
     lease_until: datetime | None = None  # a worker that died lets go of it then
     attempt: int = Field(default=0)
+    request_id: str | None = Field(default=None, max_length=64)  # of the request that brought it: the log's thread
 
 
 class SubmissionRaw(SQLModel, table=True):
