@@ -32,6 +32,10 @@ PROVIDERS = ("acorn", "birch", "cedar")
 HOMES = {f"SC00{n}0{m}1": provider for n, provider in enumerate(PROVIDERS, 1) for m in range(4)}
 
 
+class Over(Exception):
+    """The test is over; whoever waits goes home."""
+
+
 class Town:
     """Everybody at once, against the processes; `problems` collects what must not happen."""
 
@@ -88,10 +92,14 @@ class Town:
             eventually(lambda port=port: ready(port), f"the API on port {port} answers")
 
     def client(self, kind: type[Any], who: str, port: int) -> Any:
-        """A client of one of the APIs, that does not wait as long as it would elsewhere."""
-        return kind(
-            f"http://127.0.0.1:{port}", self.keys[who], timeout=5.0, sleep=lambda seconds: time.sleep(min(seconds, 0.2))
-        )
+        """A client of one of the APIs, that does not wait as long as it would elsewhere, and gives up when all is over."""
+
+        def sleep(seconds: float) -> None:
+            if self.over.is_set():
+                raise Over
+            time.sleep(min(seconds, 0.2))
+
+        return kind(f"http://127.0.0.1:{port}", self.keys[who], timeout=5.0, sleep=sleep)
 
     def run(self, call: Callable[..., None], *arguments: Any) -> None:
         """Let somebody go about it in a thread of its own."""
@@ -99,10 +107,12 @@ class Town:
         def running() -> None:
             try:
                 call(*arguments)
+            except Over:
+                return
             except Exception as error:  # noqa: BLE001 - said at the end, with who it was
                 self.problems.append(f"{call.__name__}{arguments[:2]}: {type(error).__name__}: {error}")
 
-        thread = threading.Thread(target=running, daemon=True)
+        thread = threading.Thread(target=running, name=f"chaos-{call.__name__}", daemon=True)
         thread.start()
         self.threads.append(thread)
 
@@ -207,6 +217,8 @@ class Town:
         self.over.set()
         for process in self.processes:
             process.kill()
+        for thread in self.threads:
+            thread.join(timeout=20)
         self.cable.close()
         self.database.close()
 

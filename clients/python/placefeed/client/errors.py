@@ -146,14 +146,16 @@ def _message(status: int, problem: Mapping[str, Any], location: str | None) -> s
     if not said:
         return f"The exchange answered {status} without saying why. Check that the URL is that of a Placefeed exchange."
     found = problem.get("errors")
-    places = [_place(entry) for entry in found[:3] if isinstance(entry, dict)] if isinstance(found, list) else []
+    places = [_place(entry, said) for entry in found[:3] if isinstance(entry, dict)] if isinstance(found, list) else []
     more = f" (and {len(found) - 3} more)" if isinstance(found, list) and len(found) > 3 else ""
     return said + ("".join(f" {place}" for place in places if place) + more if places else "")
 
 
-def _place(entry: Mapping[str, Any]) -> str:
-    """One of a problem's errors in a sentence: where, and what."""
+def _place(entry: Mapping[str, Any], said: str) -> str:
+    """One of a problem's errors in a sentence: where, and what, unless that is said already."""
     cell = " ".join(str(entry[name]) for name in ("sheet", "cell") if entry.get(name))
     where = cell or str(entry.get("pointer") or entry.get("parameter") or "")
     what = str(entry.get("detail") or entry.get("message") or "").strip()
+    if what and what in said:
+        return f"({where})" if where and where not in said else ""
     return f"{where}: {what}" if where and what else what or where

@@ -21,8 +21,7 @@ from placefeed.service.publishing.sight import View
 STREAMED = TOPICS[MEMBER]
 """The types of event that the stream tells, to whatever role: those of listings and of the settings behind them."""
 
-STRETCH = 500  # positions told as one at most
-LONGEST = 4 * STRETCH  # of a stretch in an id: another version of us may have given it
+STRETCH = 500  # changes told as one at most
 PIECE = 32 * 1024  # bytes written at once: what waits in the server for one reader stays small
 _MARK = re.compile(r"([0-9]{1,18})-([0-9]{1,19})(?:-([0-9]{1,19})-([0-9]{1,19}))?")
 _MOST = (1 << 63) - 1
@@ -49,11 +48,8 @@ class Mark:
         epoch, position, after, upto = (int(part) if part else 0 for part in found.groups()) if found else (0, 0, 0, 0)
         if found and found[3] is None:
             after = upto = position
-        if not (found and after <= position <= upto <= _MOST and upto - after <= LONGEST):
-            raise BadRequest(
-                "Last-Event-ID is none of this stream's. Send the id of the last event as it came, or none, with snapshot=true.",
-                errors=[{"parameter": "Last-Event-ID", "detail": "This is not an id of this stream."}],
-            )
+        if not (found and after <= position <= upto <= _MOST):
+            raise not_ours()
         return Mark(epoch, position, after, upto)
 
     def __str__(self) -> str:
@@ -74,6 +70,14 @@ class Piece:
     def __post_init__(self) -> None:
         message = {"type": "http.response.body", "body": self.body, "more_body": not self.last}
         object.__setattr__(self, "message", message)
+
+
+def not_ours() -> BadRequest:
+    """The refusal of an id that we cannot have given."""
+    return BadRequest(
+        "Last-Event-ID is none of this stream's. Send the id of the last event as it came, or none, with snapshot=true.",
+        errors=[{"parameter": "Last-Event-ID", "detail": "This is not an id of this stream."}],
+    )
 
 
 PING = Piece(b": ping\n\n")

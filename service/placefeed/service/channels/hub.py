@@ -30,6 +30,7 @@ from placefeed.service.clock import Clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
 from placefeed.service.errors import TooManyRequests, Unavailable
+from placefeed.service.publishing.steps import window
 
 log = structlog.get_logger(__name__)
 
@@ -234,9 +235,11 @@ class Hub:
             self.epoch, self.position = state.epoch, state.position
         if not self._joined:
             self.position = state.position
-        after, upto = self.position, min(state.position, self.position + STRETCH)
+        after, upto = self.position, state.position
         if after == upto:
             return False
+        if upto - after > STRETCH:
+            upto = await self._read(partial(window, after=after, upto=upto, most=STRETCH))
         joined = {kind: tuple(readers) for kind, readers in self._joined.items()}
         self.position, self.busy = upto, True
         batch = await self._build(joined, after, upto)

@@ -28,12 +28,14 @@ from placefeed.service.channels.rights import Rights, both
 from placefeed.service.errors import Gone
 from placefeed.service.publishing.log import head
 from placefeed.service.publishing.sight import View
+from placefeed.service.publishing.steps import window
 
 log = structlog.get_logger(__name__)
 
 ALSO = ("snapshot", "attestations", "lastEventId")
 """The parameters of the stream beside those of the filter."""
 
+LONGEST = 4 * STRETCH  # changes in the stretch of an id: another version of us may have given it
 ITEMS = 100  # listings in one event of a snapshot
 AGAIN = 1.0  # seconds after an error of the database
 AHEAD = 0.02  # seconds between two looks whether this process has come as far as its reader
@@ -93,6 +95,8 @@ def check(session: Session, mark: Mark) -> None:
         raise Gone(f"This id is of another log: a backup of the exchange was put back since. {again}")
     if mark.after < place.history_after:
         raise Gone(f"This id is older than the history that is kept. {again}")
+    if mark.after < mark.upto and window(session, mark.after, mark.upto, most=LONGEST) < mark.upto:
+        raise frames.not_ours()
 
 
 async def bring_up(hub: Hub, reader: Reader, asked: Asked, view: Seen) -> None:
@@ -101,7 +105,7 @@ async def bring_up(hub: Hub, reader: Reader, asked: Asked, view: Seen) -> None:
     await reader.write(frames.HELLO)
     if mark is not None:
         if mark.position < mark.upto:
-            await _tell(hub, reader, mark.epoch, mark.after, mark.upto, beyond=mark.position)
+            await _tell(hub, reader, mark.epoch, mark.after, mark.upto, beyond=mark.position, most=LONGEST)
         epoch, position = mark.epoch, mark.upto
     elif asked.snapshot:
         epoch, position, total = await _snapshot(hub, reader, view)
@@ -113,9 +117,7 @@ async def bring_up(hub: Hub, reader: Reader, asked: Asked, view: Seen) -> None:
         elif position > hub.position:  # another process told it more than this one knows yet
             await asyncio.sleep(AHEAD)
         elif position < hub.position:
-            upto = min(position + STRETCH, hub.position)
-            await _tell(hub, reader, epoch, position, upto)
-            position = upto
+            position = await _tell(hub, reader, epoch, position, hub.position)
         else:  # no turn of the loop between here and there
             hub.join(reader)
             reader.push(frames.ready(Mark.at(epoch, position), total))
@@ -123,26 +125,22 @@ async def bring_up(hub: Hub, reader: Reader, asked: Asked, view: Seen) -> None:
     await reader.part()
 
 
-async def _tell(hub: Hub, reader: Reader, epoch: int, after: int, upto: int, *, beyond: int = 0) -> None:
-    """Write what a stretch of the log is to this reader."""
+async def _tell(
+    hub: Hub, reader: Reader, epoch: int, after: int, upto: int, *, beyond: int = 0, most: int | None = None
+) -> int:
+    """Write what a stretch of the log is to this reader, up to `upto` or as far as one stretch goes; returns how far it was."""
 
-    def read() -> list[Piece]:
-        return hub.reading(
-            lambda session: missed(
-                session,
-                reader.kind,
-                epoch=epoch,
-                after=after,
-                upto=upto,
-                find=hub.find(),
-                now=hub.clock(),
-                beyond=beyond,
-            )
+    def read(session: Session) -> tuple[list[Piece], int]:
+        longest = STRETCH if most is None else most
+        until = upto if upto - after <= longest else window(session, after, upto, most=longest)
+        told = missed(
+            session, reader.kind, epoch=epoch, after=after, upto=until, find=hub.find(), now=hub.clock(), beyond=beyond
         )
+        return told, until
 
     while reader.open:
         try:
-            pieces = await run_sync(read, limiter=hub.comers)
+            pieces, upto = await run_sync(hub.reading, read, limiter=hub.comers)
         except Parted:
             reader.end("restarted")
         except SQLAlchemyError as error:
@@ -151,7 +149,8 @@ async def _tell(hub: Hub, reader: Reader, epoch: int, after: int, upto: int, *, 
         else:
             for piece in pieces:
                 await reader.write(piece)
-            return
+            break
+    return upto
 
 
 async def _snapshot(hub: Hub, reader: Reader, view: Seen) -> tuple[int, int, int]:

@@ -109,7 +109,9 @@ def demo(
         stop(f"There is no file {ofsted}.", code=2)
     check_port("127.0.0.1", port)
     with failures():
-        exchange = settings_of(data, base_url=f"http://127.0.0.1:{port}", rate_per_minute=0, worker=True)
+        exchange = settings_of(
+            data, base_url=f"http://127.0.0.1:{port}", rate_per_minute=0, worker=True, allow_loopback=True
+        )
         Demo(exchange, port=port, seed=seed, size=settings, ofsted=ofsted, say=say).run()
 
 
