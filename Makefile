@@ -18,7 +18,7 @@ demo: .venv/installed ## the whole exchange with an invented England: PORT=8000 
 	$(BIN)/placefeed demo --port $(PORT) --data $(DATA) $(if $(OFSTED),--ofsted "$(OFSTED)")
 
 test: .venv/installed-dev validators ## every test, on SQLite and on a real PostgreSQL that the tests start
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(TESTS)
 
 validators: .venv/installed-validators ## the official validators that some tests ask (needs Node.js)
 

@@ -102,7 +102,7 @@ def test_the_printed_line_lists_vacancies_and_a_second_start_goes_on(start: Any)
     assert listed["items"]
     assert all(item["provenance"]["simulated"] for item in listed["items"])
     assert (demo.data / "keys.json").stat().st_mode & 0o777 == 0o600
-    assert demo.end() < 5
+    assert demo.end() < 10
     assert demo.process.returncode == 0
     assert "Traceback" not in "".join(demo.said)
 
@@ -110,7 +110,7 @@ def test_the_printed_line_lists_vacancies_and_a_second_start_goes_on(start: Any)
     assert _pasted(again.ready())["items"]
     assert again.keys == keys
     assert "Making" not in "".join(again.said)
-    assert again.end(signal.SIGTERM) < 5
+    assert again.end(signal.SIGTERM) < 10
     assert again.process.returncode == 0
 
 
@@ -130,15 +130,21 @@ def test_everyone_is_there_and_all_of_it_is_right(start: Any) -> None:
     assert all(source["simulated"] for source in sources)
     assert submissions
     assert {submission["state"] for submission in submissions} == {"done"}
+
     # Members of different consortia see different lists, and nobody sees nothing.
-    counts = {
-        name: httpx2.get(f"{base}/v1/listings?limit=1", headers={"Authorization": f"Bearer {key}"}).json()["totals"][
-            "available"
-        ]
-        for name, key in keys["members"].items()
-    }
-    assert min(counts.values()) > 0
-    assert len(set(counts.values())) == 3
+    def counts() -> set[int]:
+        return {
+            httpx2.get(f"{base}/v1/listings?limit=1", headers={"Authorization": f"Bearer {key}"}).json()["totals"][
+                "available"
+            ]
+            for key in keys["members"].values()
+        }
+
+    ends = time.monotonic() + 60
+    while len(found := counts()) != 3 and time.monotonic() < ends:  # what was sent last is published while we ask
+        time.sleep(0.5)
+    assert len(found) == 3
+    assert min(found) > 0
     assert httpx2.get(f"{base}/v1/listings").status_code == 401
     demo.end()
 

@@ -130,6 +130,9 @@ def test_counts_that_move_are_told_to_the_provider_and_the_operator_only(exchang
     assert exchange.told("acorn", role=PROVIDER) == exchange.told("", role=OPERATOR) == [["capacity.changed"]]
     assert exchange.told("birch", role=PROVIDER) == []
 
+    assert exchange.told("", role=OPERATOR, region="North East") == [], "the operator's filter narrows these, too"
+    assert exchange.told("", role=OPERATOR, la="Leeds") == [["capacity.changed"]]
+
     exchange.mark()
     exchange.say("capacity", HOME, registered=4, available=1)
     assert exchange.told("acorn", role=PROVIDER) == [], "the same counts again are no change"

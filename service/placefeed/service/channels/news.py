@@ -91,7 +91,8 @@ def _of_setting(step: Step, reader: Reader, filter: Filter) -> News | None:
     types = tuple(type for type in step.events if type in TOPICS[reader.role])
     if not types:
         return None
-    if reader.role == OPERATOR or reader.organisation_id == step.organisation_id:
+    everything = reader.role == OPERATOR and not filter.criteria  # also of settings that have no listing
+    if everything or (reader.role == PROVIDER and reader.organisation_id == step.organisation_id):
         return News(step, types, has=False)
     sees = any(
         _sees(reader.view, listing["audiences"], listing["facts"], filter)

@@ -55,7 +55,7 @@ class Interests:
         self._numbers: dict[Any, int] = {}  # a slot's key -> its number
         self._of: dict[str, int] = {}  # subscription -> its slot's number
         self._bits: dict[Who, int] = {}
-        self._masks: dict[tuple[str, Any], int] = {}  # role, type, organisation, audience, buyer, attestations
+        self._masks: dict[tuple[str, Any], int] = {}  # role, type, provider, everything, audience, buyer, attestations
         self._questions: dict[Question, dict[Any, int]] = {}  # -> answer -> who would take it
         self._used = 0
         self._exact = 0
@@ -182,7 +182,7 @@ class Interests:
         told = 0
         for type in step.events:
             told |= self._having("type", type)
-        own = told & (self._having("role", OPERATOR) | self._having("organisation", step.organisation_id))
+        own = told & (self._having("everything", True) | self._having("provider", step.organisation_id))
         sees = 0
         for side in (step.before, step.after):
             for listing in (side or {}).get("listings", ()):
@@ -248,7 +248,10 @@ class Interests:
 
 def _asks(slot: Slot) -> Iterator[tuple[str, Any]]:
     yield "role", slot.asked.role
-    yield "organisation", slot.asked.organisation_id
+    if slot.asked.role == PROVIDER:
+        yield "provider", slot.asked.organisation_id
+    if slot.asked.role == OPERATOR and not slot.asked.filter.criteria:
+        yield "everything", True
     for type in slot.asked.types:
         yield "type", type
     if slot.asked.attestations:
