@@ -202,7 +202,7 @@ def test_it_can_be_asked_about_with_head(embedded: Callable[..., Live]) -> None:
         *(
             ("", {"Last_Event_ID": mark}, 400)
             for mark in ("x", "1", "1-", "1-2-3", "1-5-6-9", "1-5-1-4", "1--1", "１-1", "1-1\t", "1-99999999999999999999",
-                         "1-1-0-99999", "0" * 5000)
+                         "0" * 5000)
         ),
         *(("", {"Last_Event_ID": mark}, 410) for mark in ("2-1", "0-0", "1-999999", "1-1-0-999")),
     ],
