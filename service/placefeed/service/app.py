@@ -43,6 +43,7 @@ from placefeed.service.api.edge import Edge
 from placefeed.service.api.farewell import farewell
 from placefeed.service.api.limits import RateLimiter
 from placefeed.service.api.metrics import LEADER, LEADS, Metrics
+from placefeed.service.api.wire import Application
 from placefeed.service.clock import Clock, system_clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
@@ -102,7 +103,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, telemetry: Te
             await run_sync(_close, exchange)
 
     metrics = Metrics()
-    app = FastAPI(
+    app = Application(
         title=openapi.TITLE,
         version=ENGINE["version"],
         lifespan=lifespan,

@@ -26,6 +26,7 @@ def ours(folder: Path) -> Any:
     from starlette.routing import Route
 
     from placefeed.service.app import create_app
+    from placefeed.service.cli.running import settle
     from placefeed.service.config import Settings
     from placefeed.service.logs import configure
     from tests.bench.exchange import SECRET
@@ -34,6 +35,7 @@ def ours(folder: Path) -> Any:
         data=folder, secret=SECRET, rate_per_minute=0, log_json=True, streams=20_000, streams_per_key=20_000
     )
     configure(settings)
+    settle()
     app: FastAPI = create_app(settings)
     published: list[int] = []
 

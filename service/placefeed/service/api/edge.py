@@ -120,7 +120,6 @@ class _Exchange:
         self._send = send
         self._https = https
         scope["request_id"] = self.request_id
-        scope["straight"] = send  # for streams, once their answer has begun: no layer has a say in its body
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -15,6 +15,7 @@ from placefeed.service.api.deps import Allow, Exchange, exchange_of
 from placefeed.service.api.listings import lists_of, note_read, view_for
 from placefeed.service.api.openapi import TEXT
 from placefeed.service.api.plain import PlainRoute, describe, paths
+from placefeed.service.api.wire import Wire
 from placefeed.service.channels import forms, parameters
 from placefeed.service.channels.batches import Kind
 from placefeed.service.channels.frames import ENDS, STREAMED
@@ -82,7 +83,13 @@ class StreamEndpoint:
     async def _serve(
         self, exchange: Exchange, hub: Hub, caller: Caller, asked: Asked, scope: Scope, receive: Receive
     ) -> None:
+        wire = Wire(scope)
         watching = asyncio.ensure_future(_gone(receive))
+
+        def cut() -> None:
+            if not wire.abort():  # then the server must see to it, when the answer is left incomplete
+                watching.cancel()
+
         reader = Reader(
             Kind(
                 Party(caller.role, caller.organisation_id or ""),
@@ -91,9 +98,10 @@ class StreamEndpoint:
                 attestations=asked.attestations,
             ),
             caller.key_id or "",
-            scope["straight"],
+            wire.send,
             limit=exchange.settings.stream_buffer,
-            cut=lambda: _cut(scope["straight"], watching),
+            cut=cut,
+            write=wire.write if wire.straight else None,
         )
         watching.add_done_callback(lambda _done: reader.leave())
 
@@ -117,19 +125,6 @@ async def _gone(receive: Receive) -> None:
     """Wait until the connection is no more, or the answer is complete."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _cut(straight: Any, watching: "asyncio.Future[None]") -> None:
-    """Cut off a reader that takes nothing any more. ASGI has no word for it: closing waits until what was written is read.
-
-    Where the server lets us at its transport (uvicorn does), that is the end of it; elsewhere the server must see to it when the
-    answer is left incomplete.
-    """
-    abort = getattr(getattr(getattr(straight, "__self__", None), "transport", None), "abort", None)
-    if callable(abort):
-        abort()
-    else:
-        watching.cancel()
 
 
 def _query() -> list[dict[str, Any]]:

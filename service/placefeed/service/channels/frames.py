@@ -60,16 +60,18 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """Bytes that are written at once, with the ASGI message that carries them: one object for all readers who get them."""
+    """Bytes that are written at once, as an ASGI message and as a chunk of HTTP/1.1: made once for all readers who get them."""
 
     body: bytes
     events: int = 0
     last: bool = False
     message: dict[str, Any] = field(init=False)
+    chunk: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         message = {"type": "http.response.body", "body": self.body, "more_body": not self.last}
         object.__setattr__(self, "message", message)
+        object.__setattr__(self, "chunk", b"%x\r\n%s\r\n" % (len(self.body), self.body))
 
 
 def not_ours() -> BadRequest:

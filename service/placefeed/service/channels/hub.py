@@ -44,7 +44,6 @@ COME_BACK = "5"  # seconds, for who finds no room
 COMERS = 8  # readers brought up to date at a time: after a restart all come at once, and the routes need threads too
 FAREWELL = 0.4  # seconds that readers have to take the last event when the server goes down
 
-
 LEFT = "left"
 """What became of a stream that the reader itself closed; the others are in `ENDS`."""
 
@@ -271,14 +270,15 @@ class Hub:
             await self._look()  # somebody may have lost a right since: nothing that was made before is sent
 
     async def _deliver(self, batch: Batch, joined: Joined) -> None:
-        until = self._loop.time() + SLICE
+        clock = self._loop.time
+        until = clock() + SLICE
         for kind, pieces in batch.pieces.items():
             for reader in joined[kind]:
                 for piece in pieces:
                     reader.push(piece)
-                if self._loop.time() > until:
+                if clock() > until:
                     await asyncio.sleep(0)
-                    until = self._loop.time() + SLICE
+                    until = clock() + SLICE
         for kind in [kind for kind in joined if kind.doubtful & batch.touched]:
             self._settle(kind, batch.touched, joined[kind])
 

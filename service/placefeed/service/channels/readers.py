@@ -13,24 +13,32 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any
 
+import structlog
+
 from placefeed.service.channels.batches import Kind
 from placefeed.service.channels.frames import Piece, end
+
+log = structlog.get_logger(__name__)
 
 STALLED = 30.0  # seconds after which a reader that takes nothing is given up
 GRACE = 5.0  # seconds that a reader has to take the last event
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Write = Callable[[Piece], bool]
+"""Writes at once what the connection has room for, or says False and leaves it to `send`."""
 
 
 class Reader:
     """Who holds a stream open. Everything here happens on the loop."""
 
     __slots__ = (
-        "_bytes", "_cut", "_limit", "_parted", "_send", "_timer", "_waiting", "_writer",
+        "_bytes", "_cut", "_limit", "_parted", "_send", "_timer", "_waiting", "_write", "_writer",
         "ending", "events", "gone", "joined", "key_id", "kind", "slot",
     )  # fmt: skip
 
-    def __init__(self, kind: Kind, key_id: str, send: Send, *, limit: int, cut: Callable[[], None]) -> None:
+    def __init__(
+        self, kind: Kind, key_id: str, send: Send, *, limit: int, cut: Callable[[], None], write: Write | None = None
+    ) -> None:
         self.kind = kind
         self.key_id = key_id
         self.slot = 0  # which second of the pings is its own
@@ -38,10 +46,10 @@ class Reader:
         self.ending: str | None = None  # why the exchange ends it
         self.gone = False
         self.events = 0
-        self._send, self._cut, self._limit = send, cut, limit
+        self._send, self._write, self._cut, self._limit = send, write, cut, limit
         self._parted = False  # the last event was written, or there is nobody to write it to
-        self._waiting: deque[Piece] = deque()
-        self._bytes = 0
+        self._waiting: deque[Piece] | None = None  # made for the few who need one
+        self._bytes = 0  # that wait
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -57,12 +65,13 @@ class Reader:
 
     def push(self, piece: Piece) -> None:
         """Write, or let it wait; returns at once. For one that has joined."""
-        if not self.open:
+        if self.ending is not None or self.gone:
             return
         self.events += piece.events
         if self._writer is None:
             self._begin(piece)
             return
+        self._waiting = self._waiting or deque()
         self._waiting.append(piece)
         self._bytes += len(piece.body)
         if self._bytes > self._limit:
@@ -80,7 +89,7 @@ class Reader:
         if not self.open:
             return
         self.ending = reason
-        self._waiting.clear()
+        self._waiting = None
         self._timer = asyncio.get_running_loop().call_later(GRACE if within is None else within, self._cut)
         if self.joined and self._writer is None:
             self._parted = True
@@ -95,7 +104,7 @@ class Reader:
     def leave(self) -> None:
         """The connection is no more."""
         self.gone = True
-        self._waiting.clear()
+        self._waiting = None
         if self._timer is not None:
             self._timer.cancel()
         if self._writer is not None:
@@ -104,13 +113,17 @@ class Reader:
     def _begin(self, piece: Piece) -> None:
         # The server's `send` has to wait only where the connection takes no more. So it is begun by hand, without a task and a
         # turn of the loop for each reader; where it does wait, a task goes on with it.
-        iterator = self._send(piece.message).__await__()
         try:
+            if self._write is not None and not piece.last and self._write(piece):
+                return
+            iterator = self._send(piece.message).__await__()
             waited = next(iterator)
         except StopIteration:
             return
-        except OSError:  # how a server may say that the connection is no more; its task will hear of it too
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one connection, the others get their news
+            log.warning("a stream could not be written to", error=type(error).__name__)
             self.gone = True
+            self._cut()
             return
         self._writer = asyncio.get_running_loop().create_task(self._go_on(_rest(iterator, waited)))
 
@@ -131,11 +144,11 @@ class Reader:
         except TimeoutError:
             self.ending = self.ending or "slow"
             self._parted = True
-            self._waiting.clear()
+            self._waiting = None
             self._cut()
         except OSError:
             self.gone = True
-            self._waiting.clear()
+            self._waiting = None
 
 
 @types.coroutine
