@@ -22,7 +22,6 @@ from sqlmodel import Session
 
 from placefeed.service.channels.batches import Batch, Find, Kind, Parted, build
 from placefeed.service.channels.frames import ENDS, PING, STRETCH
-from placefeed.service.channels.index import State
 from placefeed.service.channels.readers import Reader
 from placefeed.service.channels.rights import Rights, bad_keys
 from placefeed.service.channels.snapshot import Snapshot
@@ -75,12 +74,9 @@ class Hub:
         self.comers = CapacityLimiter(COMERS)
         self._tasks: list[asyncio.Task[None]] = []
         self._unhook = database.bell.hook(self._heard)
-        snapshot.follow(self._follow)
+        snapshot.follow(self._wake)
 
     # -- from other threads ---------------------------------------------------------------------------------------------
-
-    def _follow(self, _session: Session, _before: State, _after: State) -> None:
-        self._wake()
 
     def _heard(self, what: str) -> None:
         if what == "access":

@@ -50,14 +50,10 @@ class Snapshot:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.state = NOTHING
-        self._followers: list[Callable[[Session, State, State], None]] = []
+        self._followers: list[Callable[[], None]] = []
 
-    def follow(self, call: Callable[[Session, State, State], None]) -> None:
-        """Call `call(session, before, after)` whenever there is a new state, in its reading session, on the refreshing thread.
-
-        Where `after` cannot have been reached by following the log (another epoch, history purged), its epoch differs or
-        its history begins above `before.position`: see `log.head`.
-        """
+    def follow(self, call: Callable[[], None]) -> None:
+        """Call `call()` whenever there is a new state, on the refreshing thread: it wakes whoever reads the log from its own position."""
         self._followers.append(call)
 
     def start(self) -> None:
@@ -109,7 +105,7 @@ class Snapshot:
                 self._catch_up(session)
             self.state = _state(self._index, epoch=head.epoch, position=head.position, written_at=head.written_at)
             for follow in self._followers:
-                follow(session, before, self.state)
+                follow()
             return self.state
 
     def _from(self, *, replica: bool) -> Reached | Where | None:
