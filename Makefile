@@ -7,7 +7,7 @@ OFSTED ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test validators check bench lock derived clean
+.PHONY: help install demo test chromium validators check bench lock derived clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -17,8 +17,10 @@ install: .venv/installed ## make .venv with the exchange in it, from the hash-lo
 demo: .venv/installed ## the whole exchange with an invented England: PORT=8000 DATA=.demo OFSTED=file
 	$(BIN)/placefeed demo --port $(PORT) --data $(DATA) $(if $(OFSTED),--ofsted "$(OFSTED)")
 
-test: .venv/installed-dev validators ## every test, on SQLite and on a real PostgreSQL that the tests start
+test: .venv/installed-dev validators chromium ## every test, on SQLite and on a real PostgreSQL that the tests start
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(TESTS)
+
+chromium: .venv/installed-chromium ## the browser in which pages are tried
 
 validators: .venv/installed-validators ## the official validators that some tests ask (needs Node.js)
 
@@ -64,6 +66,9 @@ clean: ## remove .venv, the demo's data and caches
 # Made only when it went well, so that it is tried again; without it the tests say what they skip.
 .venv/installed-validators: .venv/bin/python tests/validators/package-lock.json
 	@tests/validators/install.sh "$(CURDIR)/$@"
+
+.venv/installed-chromium: .venv/bin/python
+	@tests/browser/install.sh "$(CURDIR)/$@"
 
 # The peers stand apart: what they need must not change what we run.
 .venv/installed-bench: .venv/installed-dev requirements/bench.txt

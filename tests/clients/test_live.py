@@ -27,11 +27,11 @@ from placefeed.client import (
     Provider,
     mirror,
 )
-from placefeed.service.api.stream import hub_of
 from placefeed.service.app import create_app
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
 from placefeed.service.migrations import upgrade
+from placefeed.service.running.parts import hub_of
 from tests.clients.test_receiver import recipe
 from tests.clients.world import OURS, OURS_TOO, THEIRS, feed_of, people
 

@@ -10,14 +10,15 @@ from starlette.testclient import TestClient
 from placefeed.service.access import keys
 from placefeed.service.access.audit import ReadAudit
 from placefeed.service.access.keyring import Keyring
+from placefeed.service.access.sign_ins import SignIns
 from placefeed.service.api import editions, feeds, listings, open_feed, problems, public
-from placefeed.service.api.deps import Exchange
-from placefeed.service.api.limits import RateLimiter
-from placefeed.service.api.metrics import Metrics
 from placefeed.service.channels.lists import Lists
 from placefeed.service.clock import Clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database, secret_of
+from placefeed.service.running.limits import RateLimiter
+from placefeed.service.running.metrics import Metrics
+from placefeed.service.running.parts import Exchange
 
 
 class Reader:
@@ -47,6 +48,7 @@ class Reading:
             clock=clock,
             database=database,
             keyring=Keyring(database, clock),
+            sign_ins=SignIns(database, clock),
             reads=ReadAudit(database),
             limiter=RateLimiter(0),
             metrics=Metrics(),
@@ -57,7 +59,7 @@ class Reading:
         for channel in (listings, feeds, editions, public, open_feed):
             app.router.routes.extend(channel.routes())
         app.state.exchange = self.exchange
-        problems.install(app, base_url=settings.base_url)
+        problems.install(app, problems.responder(settings.base_url))
         self.client = TestClient(app)
         self.app = app
 

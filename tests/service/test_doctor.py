@@ -14,7 +14,6 @@ from aiosmtpd.controller import Controller
 from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
-from placefeed.service.api.metrics import Metrics, exposed
 from placefeed.service.checks import Finding, examine, flow, machine, outside
 from placefeed.service.checks import database as base
 from placefeed.service.cli import register
@@ -23,6 +22,7 @@ from placefeed.service.config import Settings
 from placefeed.service.db import Database
 from placefeed.service.leader import lock_for, worker_name
 from placefeed.service.pending import touch
+from placefeed.service.running.metrics import Metrics, exposed
 from placefeed.service.tables import Alert, JobRun, Organisation, Source, Submission, Subscription
 from tests.service.factories import listing_row, publish
 

@@ -23,7 +23,6 @@ from starlette.testclient import TestClient
 from placefeed.adapters.drops import WORKING
 from placefeed.service import figures as looked
 from placefeed.service import logs
-from placefeed.service.api.metrics import Metrics, exposed
 from placefeed.service.app import create_app
 from placefeed.service.channels.subscriptions.sending import Sender
 from placefeed.service.clock import system_clock
@@ -32,6 +31,7 @@ from placefeed.service.db import Database, tell
 from placefeed.service.figures import figures, spread, watched
 from placefeed.service.intake import sources, submit
 from placefeed.service.pending import touch
+from placefeed.service.running.metrics import Metrics, exposed
 from placefeed.service.tables import ChannelCursor, Head, JobRun, Listing, Notice, Source, Subscription
 from placefeed.service.telemetry import telemetry_of
 from placefeed.service.worker import Worker

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from placefeed.service.access.keys import issue
 from placefeed.service.access.who import MEMBER
-from placefeed.service.channels import hub as hub_module
-from placefeed.service.channels import resume
-from placefeed.service.channels.batches import Kind
-from placefeed.service.channels.frames import Mark
-from placefeed.service.channels.hub import Hub
 from placefeed.service.channels.query import Filter
-from placefeed.service.channels.readers import Reader
-from placefeed.service.channels.resume import Asked, bring_up
-from placefeed.service.channels.rights import Party
 from placefeed.service.channels.snapshot import Snapshot
+from placefeed.service.channels.stream import hub as hub_module
+from placefeed.service.channels.stream import resume
+from placefeed.service.channels.stream.batches import Kind
+from placefeed.service.channels.stream.frames import Mark
+from placefeed.service.channels.stream.hub import Hub
+from placefeed.service.channels.stream.readers import Reader
+from placefeed.service.channels.stream.resume import Asked, bring_up
+from placefeed.service.channels.stream.rights import Party
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
 from placefeed.service.publishing.sight import View, view_of

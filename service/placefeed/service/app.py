@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from placefeed.schema.issues import ENGINE
 from placefeed.service.access.audit import ReadAudit
 from placefeed.service.access.keyring import Keyring
+from placefeed.service.access.sign_ins import SignIns
 from placefeed.service.api import (
     asyncapi,
     docs,
@@ -38,15 +41,18 @@ from placefeed.service.api import (
 from placefeed.service.api import (
     settings as setting_routes,
 )
-from placefeed.service.api.deps import Exchange
 from placefeed.service.api.edge import Edge
 from placefeed.service.api.farewell import farewell
-from placefeed.service.api.limits import RateLimiter
-from placefeed.service.api.metrics import LEADER, LEADS, Metrics
 from placefeed.service.api.wire import Application
 from placefeed.service.clock import Clock, system_clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
+from placefeed.service.errors import PlacefeedError
+from placefeed.service.pages import refusals
+from placefeed.service.pages.routers import PAGES, UPLOADS
+from placefeed.service.running.limits import RateLimiter
+from placefeed.service.running.metrics import LEADER, LEADS, Metrics
+from placefeed.service.running.parts import Exchange, hub_of, lists_of
 from placefeed.service.telemetry import Telemetry, telemetry_of
 from placefeed.service.worker import Worker
 
@@ -74,7 +80,7 @@ PLAIN = (stream, listings, feeds, editions, public, open_feed)
 """Modules with plain ASGI routes, where the framework would cost more than the answer: `routes()`, `openapi()`, `ALLOWED`."""
 
 LARGE = {"/v1/submissions", "/v1/register/imports"}
-"""Addresses whose bodies are files; all others are small documents."""
+"""Addresses whose bodies are files; all others are small documents or forms."""
 
 
 def create_app(settings: Settings, *, clock: Clock = system_clock, telemetry: Telemetry | None = None) -> FastAPI:
@@ -88,7 +94,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, telemetry: Te
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         exchange = await run_sync(_open, settings, clock, metrics, traces)
         app.state.exchange = exchange
-        hub = stream.hub_of(exchange)
+        hub = hub_of(exchange)
         worker = Worker(exchange.database, settings, clock, metrics=metrics) if settings.worker else None
         metrics.gauge(LEADER, LEADS, lambda: float(worker is not None and worker.leads))
         if worker is not None:
@@ -119,12 +125,30 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, telemetry: Te
     app.router.routes.extend(plain)
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
-    problems.install(app, base_url=settings.base_url)
+    for router in PAGES:
+        app.router.routes.extend(router.routes)
+    respond = _responder(settings)
+    problems.install(app, respond)
     app.add_middleware(
-        Edge, metrics=metrics, base_url=settings.base_url, body_limit=_body_limit(settings), paths=_paths(plain)
+        Edge,
+        metrics=metrics,
+        base_url=settings.base_url,
+        respond=respond,
+        body_limit=_body_limit(settings),
+        paths=_paths(plain),
     )
     app.openapi = _once(app, settings)  # type: ignore[method-assign]  # the documented way to give one's own
     return app
+
+
+def _responder(settings: Settings) -> problems.Respond:
+    """Refusals as problem documents, and as pages for people."""
+    document = problems.responder(settings.base_url)
+
+    def respond(request: Request, error: PlacefeedError) -> Response:
+        return refusals.refusal(request, error) if refusals.is_for_people(request) else document(request, error)
+
+    return respond
 
 
 def _open(settings: Settings, clock: Clock, metrics: Metrics, telemetry: Telemetry) -> Exchange:
@@ -136,6 +160,7 @@ def _open(settings: Settings, clock: Clock, metrics: Metrics, telemetry: Telemet
         clock=clock,
         database=database,
         keyring=Keyring(database, clock),
+        sign_ins=SignIns(database, clock),
         reads=ReadAudit(database),
         limiter=RateLimiter(settings.rate_per_minute),
         metrics=metrics,
@@ -143,23 +168,26 @@ def _open(settings: Settings, clock: Clock, metrics: Metrics, telemetry: Telemet
     )
     database.listen()
     exchange.reads.start()
-    listings.lists_of(exchange)  # read before the first request is answered
+    lists_of(exchange)  # read before the first request is answered
     health.watch(exchange)
     return exchange
 
 
 def _close(exchange: Exchange) -> None:
     exchange.metrics.watch(None)
-    listings.lists_of(exchange).close()
+    lists_of(exchange).close()
     exchange.reads.close()
     exchange.keyring.close()
+    exchange.sign_ins.close()
     exchange.database.close()
     exchange.database.telemetry.close()
 
 
 def _body_limit(settings: Settings) -> Any:
     def limit(scope: Scope) -> int:
-        return settings.max_body if scope["path"] in LARGE else settings.max_update
+        if scope["path"] in LARGE:
+            return settings.max_body
+        return settings.max_upload if scope["path"] in UPLOADS else settings.max_update
 
     return limit
 

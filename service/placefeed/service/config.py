@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -16,6 +16,29 @@ from pydantic_settings import (
 )
 
 MIB = 1024 * 1024
+
+
+class OidcProvider(BaseModel):
+    """Another sign-in that people may use, by OpenID Connect discovery at `issuer`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field(description="What the button says, such as “Sign in with your Lewisham account”.")
+    issuer: str = Field(description="The issuer's address, below which /.well-known/openid-configuration stands.")
+    client_id: str
+    client_secret: SecretStr
+    scopes: str = Field(default="openid profile email")
+    email_claim: str = Field(
+        default="email", description="The claim that holds the address; Entra ID: `preferred_username`."
+    )
+    domains: list[str] = Field(
+        default_factory=list,
+        description="Domains of addresses that this sign-in may speak for: only they are joined to an account that is there already.",
+    )
+    organisation: str | None = Field(
+        default=None,
+        description="Whoever signs in from `domains` for the first time works there, to look; without it only who is invited.",
+    )
 
 
 class Settings(BaseSettings):
@@ -142,6 +165,33 @@ class Settings(BaseSettings):
         default=None, description="Who is told when a subscription stops whose owner left no address."
     )
 
+    # -- people who sign in ------------------------------------------------------------------------------------------
+    sign_in_idle: timedelta = Field(
+        default=timedelta(hours=12), description="A sign-in ends when nobody was there for so long."
+    )
+    sign_in_for: timedelta = Field(default=timedelta(days=7), description="And after so long in any case.")
+    invitation_for: timedelta = Field(
+        default=timedelta(days=7), description="How long an invitation's link can be used."
+    )
+    reset_for: timedelta = Field(
+        default=timedelta(hours=1), description="How long a link to choose a new password can be used."
+    )
+    oidc: dict[str, OidcProvider] = Field(
+        default_factory=dict,
+        description="Other sign-ins (OpenID Connect) by a short name, as JSON; see deploy/README.md for Entra ID.",
+    )
+    remind_after: float = Field(
+        default=0.75,
+        gt=0,
+        lt=1,
+        description="Providers are reminded by e-mail when what they said has used up this share of its freshness.",
+    )
+    max_upload: int = Field(default=20 * MIB, description="Bytes of the largest file taken by a page.")
+    contact_email: str = Field(
+        default="",
+        description="Whom visitors of the pages may write to; stands in the footer and the accessibility statement.",
+    )
+
     # -- following the log ------------------------------------------------------------------------------------------
     stream_buffer: int = Field(
         default=1 * MIB, description="Bytes that may wait for one slow reader of the stream before it is dropped."
@@ -191,6 +241,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @property
+    def https(self) -> bool:
+        """Whether it is reached over https: cookies are stricter then."""
+        return self.base_url.startswith("https://")
 
     @property
     def url(self) -> str:

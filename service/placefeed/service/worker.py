@@ -12,7 +12,6 @@ from datetime import timedelta
 
 import structlog
 
-from placefeed.service.api.metrics import Metrics
 from placefeed.service.channels.subscriptions.matching import Matcher
 from placefeed.service.channels.subscriptions.sending import Sender
 from placefeed.service.clock import Clock
@@ -21,6 +20,7 @@ from placefeed.service.db import Database
 from placefeed.service.intake import submit
 from placefeed.service.leader import Lock, lock_for
 from placefeed.service.publishing.publisher import publish_once
+from placefeed.service.running.metrics import Metrics
 from placefeed.service.schedule import Schedule
 from placefeed.service.vitals import vitals
 

@@ -12,11 +12,11 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from placefeed.service.access import keys, organisations
-from placefeed.service.api.listings import lists_of
 from placefeed.service.config import Settings
 from placefeed.service.db import Database, secret_of
 from placefeed.service.publishing.publisher import publish_all
 from placefeed.service.register.load import import_file
+from placefeed.service.running.parts import lists_of
 
 BASE = "http://exchange.example"
 OURS, OURS_TOO, THEIRS = "SC000001", "SC000002", "SC000003"

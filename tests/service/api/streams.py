@@ -13,10 +13,10 @@ import uvicorn
 from starlette.testclient import TestClient
 from tests.service.api.exchange import World
 
-from placefeed.service.api.stream import hub_of
 from placefeed.service.app import create_app
-from placefeed.service.channels.hub import Hub
+from placefeed.service.channels.stream.hub import Hub
 from placefeed.service.config import Settings
+from placefeed.service.running.parts import hub_of
 
 PATIENCE = 20.0  # seconds that a loaded machine may need
 HOST = "127.0.0.1"

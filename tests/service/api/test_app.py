@@ -9,11 +9,11 @@ from starlette.testclient import TestClient
 from tests.service.api.exchange import BASE, OURS, World, feed_of, peopled
 
 from placefeed.schema import files
-from placefeed.service.api.limits import RateLimiter
 from placefeed.service.app import create_app
 from placefeed.service.config import Settings
 from placefeed.service.errors import TooManyRequests
 from placefeed.service.pending import touch
+from placefeed.service.running.limits import RateLimiter
 
 
 def test_discovery_names_versions_and_links(bare: World) -> None:

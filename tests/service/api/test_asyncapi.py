@@ -13,7 +13,8 @@ from tests.service.api.exchange import World, sqlite_settings
 from tests.validators import ask
 
 from placefeed.schema.files import find
-from placefeed.service.channels import frames, parameters
+from placefeed.service.channels import parameters
+from placefeed.service.channels.stream import frames
 from placefeed.service.channels.subscriptions import webhooks
 from placefeed.service.channels.subscriptions.outcomes import HANDSHAKE, HEARTBEAT, TEST
 from placefeed.service.config import Settings

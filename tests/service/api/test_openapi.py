@@ -77,6 +77,8 @@ def test_every_operation_has_a_name_a_summary_a_tag_and_its_problems(document: d
 
 def test_it_has_every_route_and_every_standard_document(bare: World, document: dict[str, Any]) -> None:
     for route in bare.app.routes:
+        if not getattr(route, "include_in_schema", True):
+            continue  # a page
         path = getattr(route, "path_format", None) or getattr(route, "path", "")
         assert path in document["paths"], path
     assert set(files.DOCUMENTS) <= document["components"]["schemas"].keys()
@@ -84,7 +86,7 @@ def test_it_has_every_route_and_every_standard_document(bare: World, document: d
 
 def test_who_may_call_is_in_it(bare: World, document: dict[str, Any]) -> None:
     for route in bare.app.routes:
-        if isinstance(route, APIRoute):
+        if isinstance(route, APIRoute) and route.include_in_schema:
             (allow,) = decision(route)
             for method in route.methods:
                 operation = document["paths"][route.path_format][method.lower()]

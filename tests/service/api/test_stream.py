@@ -15,9 +15,9 @@ from tests.service.conftest import MovableClock
 
 from placefeed.schema.files import rs_validator
 from placefeed.service.access import keys, organisations
-from placefeed.service.channels import hub as hub_module
-from placefeed.service.channels import readers, resume
-from placefeed.service.channels.frames import Piece
+from placefeed.service.channels.stream import hub as hub_module
+from placefeed.service.channels.stream import readers, resume
+from placefeed.service.channels.stream.frames import Piece
 from placefeed.service.config import Settings
 from placefeed.service.db import Database, secret_of
 from placefeed.service.publishing.restore import after_restore

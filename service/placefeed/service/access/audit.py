@@ -46,6 +46,7 @@ def _row(
     return {
         "at": at,
         "key_id": caller.key_id if caller else None,
+        "person_id": caller.person_id if caller else None,
         "organisation_id": caller.organisation_id if caller else None,
         "role": caller.role if caller else "exchange",
         "action": action,
@@ -72,7 +73,7 @@ class ReadAudit:
 
     def record(self, *, caller: Caller | None, action: str, subject: str, at: datetime) -> bool:
         """Note a read; cheap, safe from any thread. False when no more can be kept: then refuse the read."""
-        key = (caller.key_id if caller else None, action, subject)
+        key = (caller.holder if caller else None, action, subject)
         with self._lock:
             _, first, times = self._waiting.get(key, (caller, at, 0))
             if times == 0 and len(self._waiting) >= MOST_WAITING:

@@ -28,9 +28,17 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
 """The most that a key of each role can carry, and what it carries unless told otherwise."""
 
 
+LEVELS: Final = ("reader", "editor", "manager")
+"""How much of an organisation's role a person's post gives: to look; also to change; also to invite colleagues and set policy."""
+
+PERSON: Final = "person:"
+SIGN_IN: Final = "sign-in:"
+"""What begins the names of callers that are people: see `Caller.holder` and `Caller.token`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. `source_id` is the source that a provider's key speaks as; `name` is the organisation's."""
+    """Who calls: a key, or a person by a sign-in. `source_id` is the source that a provider's key speaks as; `name` is the organisation's."""
 
     key_id: str | None
     organisation_id: str | None
@@ -38,6 +46,18 @@ class Caller:
     scopes: frozenset[str] = field(default_factory=frozenset)
     name: str = ""
     source_id: str | None = None
+    person_id: str | None = None
+    sign_in_id: str | None = None
+
+    @property
+    def token(self) -> str:
+        """What lets it in just now and can be taken away: a key, or one sign-in of a person."""
+        return f"{SIGN_IN}{self.sign_in_id}" if self.sign_in_id else self.key_id or ""
+
+    @property
+    def holder(self) -> str:
+        """By whose right what it makes goes on: a key, or a person's post in the organisation."""
+        return f"{PERSON}{self.person_id}" if self.person_id else self.key_id or ""
 
     def may(self, scope: str) -> bool:
         """Whether the key carries a scope."""
@@ -47,9 +67,20 @@ class Caller:
         """Raise NotAllowed unless the key carries a scope."""
         if scope not in self.scopes:
             raise NotAllowed(
-                f"This needs a key with the scope “{scope}” ({SCOPES[scope]}). Ask the operator of the exchange for one.",
+                f"You may look, but not {SCOPES[scope]}. Ask a manager of your organisation."
+                if self.person_id
+                else f"This needs a key with the scope “{scope}” ({SCOPES[scope]}). Ask the operator of the exchange for one.",
                 errors=[{"rule": "scope-missing", "scope": scope}],
             )
+
+
+ROLE_OF_KIND: Final = {"provider": PROVIDER, "vendor": PROVIDER, "member": MEMBER, "operator": OPERATOR}
+"""The role of an organisation's people, by its kind."""
+
+
+def scopes_of(role: str, level: str) -> frozenset[str]:
+    """What a post of this level lets a person do in this role."""
+    return ROLE_SCOPES[role] - {"submit", "subscribe", "operate"} if level == "reader" else ROLE_SCOPES[role]
 
 
 ANYONE: Final = Caller(key_id=None, organisation_id=None, role=PUBLIC)

@@ -1,10 +1,8 @@
-"""What routes ask for: who calls and whether they may, the parts of the running exchange, bodies, and answers."""
+"""What routes ask for: who calls and whether they may, bodies, and answers."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, Any, TypeVar, cast
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import orjson
 from anyio.to_thread import run_sync
@@ -12,44 +10,10 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from placefeed.service.access.audit import ReadAudit
-from placefeed.service.access.keyring import Keyring
 from placefeed.service.access.who import ANYONE, MEMBER, OPERATOR, PROVIDER, PUBLIC, Caller
-from placefeed.service.api.limits import RateLimiter
-from placefeed.service.api.metrics import Metrics
-from placefeed.service.clock import Clock
-from placefeed.service.config import Settings
-from placefeed.service.db import Database
 from placefeed.service.errors import NotAllowed, NotAuthenticated
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Exchange:
-    """The parts of one running application; `create_app` makes it, the lifespan opens and closes it."""
-
-    settings: Settings
-    clock: Clock
-    database: Database
-    keyring: Keyring
-    reads: ReadAudit
-    limiter: RateLimiter
-    metrics: Metrics
-    started_at: datetime
-    kept: dict[type[Any], Any] = field(default_factory=dict)
-
-    def keep(self, kind: type[T], make: Callable[[], T]) -> T:
-        """The one `kind` of this application (a snapshot, a cache), made at first use."""
-        if kind not in self.kept:
-            self.kept.setdefault(kind, make())
-        return cast("T", self.kept[kind])
-
-
-def exchange_of(request: Request) -> Exchange:
-    """The running exchange behind a request."""
-    return cast("Exchange", request.app.state.exchange)
-
+from placefeed.service.running.origin import READS, cookie_of, is_from_elsewhere
+from placefeed.service.running.parts import Exchange, exchange_of
 
 Running = Annotated[Exchange, Depends(exchange_of)]
 
@@ -75,7 +39,8 @@ class Allow:
             return ANYONE
         caller = await authenticated(request, exchange)
         if caller.role not in self.roles:
-            raise NotAllowed(f"This is for {_either(self.roles)}; your key is a {caller.role}'s.")
+            you = "your key is" if caller.key_id else "you are here as"
+            raise NotAllowed(f"This is for {_either(self.roles)}; {you} a {caller.role}'s.")
         caller.require(self.scope)
         return caller
 
@@ -96,8 +61,15 @@ Operator = Annotated[Caller, allow(OPERATOR, scope="operate")]
 
 
 async def authenticated(request: Request, exchange: Exchange) -> Caller:
-    """The caller behind the `Authorization: Bearer` key; raises NotAuthenticated or TooManyRequests."""
+    """The caller behind the `Authorization: Bearer` key or, for reading, behind the cookie of somebody who is signed in.
+
+    Raises NotAuthenticated or TooManyRequests. A cookie never changes anything here: a browser would send it for other sites too.
+    """
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if not scheme and request.method in READS:
+        caller = await _signed_in(request, exchange)
+        if caller is not None:
+            return caller
     address = f"address:{request.client.host if request.client else ''}"
     if scheme.lower() != "bearer" or not text.strip():
         exchange.limiter.take(address)
@@ -110,6 +82,17 @@ async def authenticated(request: Request, exchange: Exchange) -> Caller:
         caller = await run_sync(exchange.keyring.authenticate, text)
     exchange.limiter.take(f"key:{caller.key_id}")
     return caller
+
+
+async def _signed_in(request: Request, exchange: Exchange) -> Caller | None:
+    cookie = cookie_of(request, exchange.settings)
+    if cookie is None or is_from_elsewhere(request, exchange.settings):
+        return None
+    visitor = await run_sync(exchange.sign_ins.visitor, cookie)
+    if visitor is None or visitor.caller is None:
+        return None
+    exchange.limiter.take(visitor.caller.holder)
+    return visitor.caller
 
 
 def _either(roles: tuple[str, ...]) -> str:

@@ -12,10 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from placefeed.service.api.limits import check_length, too_large
-from placefeed.service.api.metrics import Metrics
-from placefeed.service.api.problems import answer
+from placefeed.service.api.problems import Respond
 from placefeed.service.errors import PlacefeedError
+from placefeed.service.running.limits import check_length, too_large
+from placefeed.service.running.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,7 @@ class Edge:
         *,
         metrics: Metrics,
         base_url: str,
+        respond: Respond,
         body_limit: Callable[[Scope], int],
         paths: Mapping[int, str],
     ) -> None:
@@ -54,7 +55,7 @@ class Edge:
             paths  # id of a plain route's endpoint -> its path: unlike the framework's, it does not say it itself
         )
         self._metrics = metrics
-        self._base_url = base_url
+        self._respond = respond
         self._body_limit = body_limit
         self._https = base_url.startswith("https://")
 
@@ -98,7 +99,7 @@ class Edge:
 
     async def _refuse(self, scope: Scope, receive: Receive, exchange: "_Exchange", error: PlacefeedError) -> None:
         if exchange.status is None:
-            await answer(error, base_url=self._base_url, request_id=exchange.request_id)(scope, receive, exchange.send)
+            await self._respond(Request(scope), error)(scope, receive, exchange.send)
 
 
 QUIET = {"/healthz", "/readyz", "/metrics"}

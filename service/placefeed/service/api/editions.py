@@ -16,14 +16,14 @@ from starlette.responses import Response
 
 from placefeed.service.access.who import MEMBER, OPERATOR
 from placefeed.service.api.conditional import is_current
-from placefeed.service.api.deps import Allow, etag_of, exchange_of
-from placefeed.service.api.listings import note_read, view_for
+from placefeed.service.api.deps import Allow, etag_of
 from placefeed.service.api.openapi import OBJECT, TEXT
 from placefeed.service.api.plain import PlainRoute, describe, in_path, paths
 from placefeed.service.channels.editions import MANIFEST, file_of, manifest_of
 from placefeed.service.channels.forms import FORMS, JSON
 from placefeed.service.db import PRIMARY, Where
 from placefeed.service.errors import NotFound
+from placefeed.service.running.parts import exchange_of, note_read, view_for
 
 ALLOWED = Allow(MEMBER, OPERATOR, scope="editions")
 LATEST = "latest"

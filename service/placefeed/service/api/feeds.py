@@ -19,8 +19,7 @@ from starlette.responses import Response
 
 from placefeed.service.access.who import MEMBER, OPERATOR, Caller
 from placefeed.service.api.conditional import is_current
-from placefeed.service.api.deps import Allow, Exchange, etag_of, exchange_of
-from placefeed.service.api.listings import note_read
+from placefeed.service.api.deps import Allow, etag_of
 from placefeed.service.api.openapi import standard
 from placefeed.service.api.plain import PlainRoute, describe, paths
 from placefeed.service.channels import forms
@@ -30,6 +29,7 @@ from placefeed.service.db import PRIMARY, Where
 from placefeed.service.errors import NotAcceptable
 from placefeed.service.publishing.log import Position, head
 from placefeed.service.publishing.sight import OPERATOR_VIEW, view_of
+from placefeed.service.running.parts import Exchange, exchange_of, note_read
 
 ALLOWED = Allow(MEMBER, OPERATOR, scope="list")
 

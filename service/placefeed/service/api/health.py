@@ -6,12 +6,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from placefeed.service.api.deps import Anyone, Exchange, Running, answer
-from placefeed.service.api.listings import lists_of
+from placefeed.service.api.deps import Anyone, Running, answer
 from placefeed.service.api.openapi import OBJECT, TEXT, answers, refuses
 from placefeed.service.errors import Unavailable
 from placefeed.service.figures import watched
 from placefeed.service.migrations import at_head
+from placefeed.service.running.parts import Exchange, lists_of
 from placefeed.service.vitals import vitals
 
 log = structlog.get_logger(__name__)

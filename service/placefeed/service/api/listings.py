@@ -15,47 +15,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from placefeed.service.access.who import MEMBER, OPERATOR, Caller
+from placefeed.service.access.who import MEMBER, OPERATOR
 from placefeed.service.api.conditional import is_current
-from placefeed.service.api.deps import Allow, Exchange, etag_of, exchange_of
+from placefeed.service.api.deps import Allow, etag_of
 from placefeed.service.api.openapi import TEXT, standard
 from placefeed.service.api.plain import PlainRoute, describe, in_path, paths
 from placefeed.service.channels import parameters
 from placefeed.service.channels.cache import Ready
 from placefeed.service.channels.forms import FORMS, JSON, encoding_for
-from placefeed.service.channels.lists import Lists, Streamed
+from placefeed.service.channels.lists import Streamed
 from placefeed.service.channels.one import one_listing
-from placefeed.service.errors import Unavailable
-from placefeed.service.publishing.sight import View
+from placefeed.service.running.parts import exchange_of, lists_of, note_read, view_for
 
 ALLOWED = Allow(MEMBER, OPERATOR, scope="list")
-
-
-def lists_of(exchange: Exchange) -> Lists:
-    """The list of this application, made and started at first use; the lifespan asks for it, and closes it."""
-
-    def start() -> Lists:
-        lists = Lists(exchange.database, settings=exchange.settings, clock=exchange.clock)
-        lists.start()
-        return lists
-
-    return exchange.keep(Lists, start)
-
-
-async def view_for(exchange: Exchange, caller: Caller) -> View:
-    """What the caller may see, from memory where it was asked a moment ago."""
-    views = lists_of(exchange).views
-    view = views.remembered(caller)
-    return view if view is not None else await run_sync(views.of, caller)
-
-
-def note_read(exchange: Exchange, caller: Caller, action: str, subject: str) -> None:
-    """Audit a read; raises Unavailable when reads can't be recorded any more, rather than let one go unrecorded."""
-    if not exchange.reads.record(caller=caller, action=action, subject=subject, at=exchange.clock()):
-        raise Unavailable(
-            "Reads cannot be recorded just now, so none are answered. Try again in a minute.",
-            headers={"Retry-After": "60"},
-        )
 
 
 class ListingsEndpoint:

@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from placefeed.service.access.who import PUBLIC
 from placefeed.service.api.conditional import is_current
-from placefeed.service.api.deps import Allow, Exchange, exchange_of
+from placefeed.service.api.deps import Allow
 from placefeed.service.api.feeds import CONTENT, QUERY, Asked
 from placefeed.service.api.plain import PlainRoute, describe, paths
 from placefeed.service.channels import open_feed
+from placefeed.service.running.parts import Exchange, exchange_of
 
 ALLOWED = Allow(PUBLIC, scope="")
 

@@ -21,9 +21,10 @@ from placefeed.service.api.bodies import (
     TimeBody,
     given,
 )
-from placefeed.service.api.deps import Exchange, Operator, Running, answer
+from placefeed.service.api.deps import Operator, Running, answer
 from placefeed.service.api.openapi import OBJECT, answers, listed, refuses
 from placefeed.service.errors import BadRequest, NotFound
+from placefeed.service.running.parts import Exchange
 from placefeed.service.tables import ConsortiumMember, ConsortiumProvider
 
 router = APIRouter(prefix="/v1", tags=["organisations"], default_response_class=Response)

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from placefeed.service import oversight
 from placefeed.service.api import shapes
 from placefeed.service.api.bodies import After, Flag, Instant, Limit, RowId
-from placefeed.service.api.deps import Exchange, Operator, Running, answer
+from placefeed.service.api.deps import Operator, Running, answer
 from placefeed.service.api.openapi import OBJECT, answers, listed
+from placefeed.service.running.parts import Exchange
 
 router = APIRouter(prefix="/v1", tags=["oversight"], default_response_class=Response)
 

@@ -1,6 +1,6 @@
 """Every error as an RFC 9457 problem document, from the one table in `errors`; the input is never echoed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -95,11 +95,21 @@ def answer(error: PlacefeedError, *, base_url: str, request_id: str | None = Non
     return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def install(app: FastAPI, *, base_url: str) -> None:
-    """Make the application answer every refusal, its own and the framework's, with a problem document."""
+Respond = Callable[[Request, PlacefeedError], Response]
+"""How a refusal is answered."""
+
+
+def responder(base_url: str) -> Respond:
+    """With a problem document."""
 
     def respond(request: Request, error: PlacefeedError) -> Response:
         return answer(error, base_url=base_url, request_id=request.scope.get("request_id"))
+
+    return respond
+
+
+def install(app: FastAPI, respond: Respond) -> None:
+    """Make the application answer every refusal, its own and the framework's, in this way."""
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, PlacefeedError)

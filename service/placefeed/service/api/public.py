@@ -9,10 +9,11 @@ from starlette.responses import Response
 
 from placefeed.service.access.who import PUBLIC
 from placefeed.service.api.conditional import is_current
-from placefeed.service.api.deps import Allow, etag_of, exchange_of
+from placefeed.service.api.deps import Allow, etag_of
 from placefeed.service.api.openapi import OBJECT
 from placefeed.service.api.plain import PlainRoute, describe, paths
 from placefeed.service.channels.summary import latest_summary
+from placefeed.service.running.parts import exchange_of
 
 ALLOWED = Allow(PUBLIC, scope="")
 

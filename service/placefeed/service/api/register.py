@@ -13,12 +13,12 @@ from placefeed.service.access import audit
 from placefeed.service.api import shapes
 from placefeed.service.api.bodies import CertificateBody, Day, Flag, RowId
 from placefeed.service.api.deps import Operator, Running, answer
-from placefeed.service.api.limits import read_body
 from placefeed.service.api.names import file_name
 from placefeed.service.api.openapi import BINARY, OBJECT, TEXT, answers, listed, refuses, takes
 from placefeed.service.errors import BadRequest
 from placefeed.service.register import certificates
 from placefeed.service.register.load import load, read_file
+from placefeed.service.running.limits import read_body
 
 router = APIRouter(prefix="/v1", tags=["register"], default_response_class=Response)
 

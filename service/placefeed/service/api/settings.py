@@ -14,11 +14,11 @@ from starlette.responses import Response
 from placefeed.service.access.who import MEMBER, Caller
 from placefeed.service.api.bodies import Limit, Whole
 from placefeed.service.api.conditional import is_current
-from placefeed.service.api.deps import Exchange, Reader, Running, answer, etag_of
-from placefeed.service.api.listings import lists_of, note_read
+from placefeed.service.api.deps import Reader, Running, answer, etag_of
 from placefeed.service.api.openapi import OBJECT, Json, answers, listed
 from placefeed.service.channels.settings import in_sight
 from placefeed.service.intake import known
+from placefeed.service.running.parts import Exchange, lists_of, note_read
 
 router = APIRouter(prefix="/v1/settings", tags=["settings"], default_response_class=Response)
 

@@ -11,21 +11,21 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from placefeed.service.access.who import MEMBER, OPERATOR, Caller
-from placefeed.service.api.deps import Allow, Exchange, exchange_of
-from placefeed.service.api.listings import lists_of, note_read, view_for
+from placefeed.service.api.deps import Allow
 from placefeed.service.api.openapi import TEXT
 from placefeed.service.api.plain import PlainRoute, describe, paths
 from placefeed.service.api.wire import Wire
 from placefeed.service.channels import forms, parameters
-from placefeed.service.channels.batches import Kind
-from placefeed.service.channels.frames import ENDS, STREAMED
-from placefeed.service.channels.hub import Hub
 from placefeed.service.channels.query import params_of
-from placefeed.service.channels.readers import Reader
-from placefeed.service.channels.resume import Asked, bring_up, check
-from placefeed.service.channels.rights import Party
+from placefeed.service.channels.stream.batches import Kind
+from placefeed.service.channels.stream.frames import ENDS, STREAMED
+from placefeed.service.channels.stream.hub import Hub
+from placefeed.service.channels.stream.readers import Reader
+from placefeed.service.channels.stream.resume import Asked, bring_up, check
+from placefeed.service.channels.stream.rights import Party
 from placefeed.service.errors import NotAcceptable
 from placefeed.service.publishing.sight import View
+from placefeed.service.running.parts import Exchange, exchange_of, hub_of, note_read, view_for
 
 ALLOWED = Allow(MEMBER, OPERATOR, scope="list")
 EVENTS = "text/event-stream"
@@ -35,27 +35,6 @@ HEADERS = (
     (b"vary", b"Authorization, Accept"),
     (b"x-accel-buffering", b"no"),  # a proxy must hand every event on at once
 )
-
-
-def hub_of(exchange: Exchange) -> Hub:
-    """The streams of this application. The lifespan asks for them first, on the loop, and closes them."""
-
-    def start() -> Hub:
-        snapshot = lists_of(exchange).snapshot
-        hub = Hub(snapshot, exchange.database, settings=exchange.settings, clock=exchange.clock)
-        metrics = exchange.metrics
-        metrics.gauge("placefeed_streams", "Streams that are open.", lambda: hub.open)
-        metrics.counter("placefeed_stream_events", "Events written to streams.", lambda: hub.told)
-        for why in hub.ended:
-            metrics.counter(
-                "placefeed_streams_ended",
-                "Streams that are over, by why: the reader left, or how we ended it.",
-                lambda why=why: hub.ended[why],  # type: ignore[misc]  # bound now, not at the last turn
-                reason=why,
-            )
-        return hub
-
-    return exchange.keep(Hub, start)
 
 
 class StreamEndpoint:
@@ -72,7 +51,7 @@ class StreamEndpoint:
         mark = asked.mark
         if mark is not None:
             await run_sync(hub.reading, lambda session: check(session, mark))
-        with hub.room(caller.key_id or ""):
+        with hub.room(caller.token):
             note_read(exchange, caller, "stream.opened", asked.said)
             await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
             if scope["method"] == "HEAD":
@@ -97,7 +76,7 @@ class StreamEndpoint:
                 asked.filter,
                 attestations=asked.attestations,
             ),
-            caller.key_id or "",
+            caller.token,
             wire.send,
             limit=exchange.settings.stream_buffer,
             cut=cut,

@@ -17,16 +17,17 @@ from placefeed.service.access.sources import own_source
 from placefeed.service.access.who import PROVIDER, Caller
 from placefeed.service.api import shapes
 from placefeed.service.api.bodies import AbsenceBody, Limit
-from placefeed.service.api.deps import Exchange, ProviderOrOperator, Running, Submitter, answer
-from placefeed.service.api.limits import check_length, too_large
+from placefeed.service.api.deps import ProviderOrOperator, Running, Submitter, answer
 from placefeed.service.api.names import file_name
 from placefeed.service.api.openapi import BINARY, OBJECT, TEXT, answers, listed, refuses, standard, takes
-from placefeed.service.api.waiting import asked_to_wait, until_published
 from placefeed.service.comments import FORMS, commented, form_asked
 from placefeed.service.errors import BadRequest, Invalid, UnsupportedMediaType
 from placefeed.service.intake import guards
 from placefeed.service.intake.spool import Spool, Writer
 from placefeed.service.intake.submit import Taken, report_of, reserve, take, take_large
+from placefeed.service.running.limits import check_length, too_large
+from placefeed.service.running.parts import Exchange
+from placefeed.service.running.waiting import asked_to_wait, until_published
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"], default_response_class=Response)
 

@@ -17,14 +17,14 @@ from placefeed.service.access.who import MEMBER, OPERATOR, PROVIDER, Caller
 from placefeed.service.api import shapes
 from placefeed.service.api.bodies import Body, Int, Limit, Whole
 from placefeed.service.api.conditional import check_match
-from placefeed.service.api.deps import Exchange, Running, allow, answer
-from placefeed.service.api.limits import read_body
-from placefeed.service.api.listings import note_read
+from placefeed.service.api.deps import Running, allow, answer
 from placefeed.service.api.openapi import OBJECT, Json, answers, listed, refuses, standard, takes
 from placefeed.service.channels.subscriptions import life, outbound, told, webhook_secrets, wishes
 from placefeed.service.db import secret_of
 from placefeed.service.errors import BadRequest, Invalid, UnsupportedMediaType
 from placefeed.service.intake import idempotency
+from placefeed.service.running.limits import read_body
+from placefeed.service.running.parts import Exchange, note_read
 from placefeed.service.tables import Subscription
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"], default_response_class=Response)
@@ -333,7 +333,7 @@ def _check_match(request: Request, row: Subscription) -> None:
 def _first_secret(exchange: Exchange, caller: Caller, row: Subscription) -> str | None:
     """The secret once more for a retry of the request that made it, by the same key, unless it was replaced since."""
     known = webhook_secrets.secrets_of(row, secret=secret_of(exchange.settings), now=exchange.clock())
-    return known[0].text if len(known) == 1 and row.key_id == caller.key_id else None
+    return known[0].text if len(known) == 1 and row.key_id == caller.holder else None
 
 
 def _one(

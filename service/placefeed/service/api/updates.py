@@ -19,13 +19,14 @@ from placefeed.service.access.sources import get_source, list_sources, own_sourc
 from placefeed.service.access.who import Caller
 from placefeed.service.api.bodies import parse_instant
 from placefeed.service.api.conditional import is_current
-from placefeed.service.api.deps import Exchange, ProviderReader, Running, Submitter, answer
-from placefeed.service.api.limits import read_body
+from placefeed.service.api.deps import ProviderReader, Running, Submitter, answer
 from placefeed.service.api.openapi import Json, answers, refuses, standard, takes
-from placefeed.service.api.waiting import asked_to_wait, until_published
 from placefeed.service.errors import BadRequest, Invalid, NotAllowed, NotFound, UnsupportedMediaType
 from placefeed.service.intake import updates
 from placefeed.service.intake.submit import report_of
+from placefeed.service.running.limits import read_body
+from placefeed.service.running.parts import Exchange
+from placefeed.service.running.waiting import asked_to_wait, until_published
 from placefeed.service.tables import Source
 
 router = APIRouter(prefix="/v1/settings/{urn}", tags=["settings"], default_response_class=Response)

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from placefeed.service.channels.frames import Piece
+from placefeed.service.channels.stream.frames import Piece
 
 STRAIGHT = "placefeed.straight"
 

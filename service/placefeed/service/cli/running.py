@@ -87,9 +87,9 @@ def worker(
     """Start publisher, submissions, schedule and deliveries beside `placefeed serve --no-worker`."""
     from contextlib import ExitStack
 
-    from placefeed.service.api.metrics import LEADER, LEADS, Metrics, exposed
     from placefeed.service.clock import system_clock
     from placefeed.service.figures import watched
+    from placefeed.service.running.metrics import LEADER, LEADS, Metrics, exposed
     from placefeed.service.telemetry import telemetry_of
     from placefeed.service.worker import Worker
 

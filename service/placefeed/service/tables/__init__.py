@@ -8,6 +8,8 @@ observation (append-only) ── standing (newest each)        what is known
 register_setting ── inspection, history, file              what Ofsted says
 pending ──> listing, shown_setting, change, sight_change ── head   what members see (the publisher writes, nobody else)
 subscription ── notice, delivery                           whom to tell, what of, and each attempt
+person ── post, identity, sign_in, one_use, failed_sign_in   who signs in; saved_search, policy: what they keep
+postcode_sector                                            where sectors lie
 edition, job_run, alert, audit                             operation
 ```
 """
@@ -37,6 +39,17 @@ from placefeed.service.tables.organisations import (
     Source,
     SpeaksFor,
 )
+from placefeed.service.tables.people import (
+    FailedSignIn,
+    Identity,
+    OneUse,
+    Person,
+    Policy,
+    Post,
+    SavedSearch,
+    SignIn,
+)
+from placefeed.service.tables.places import PostcodeSector
 from placefeed.service.tables.register import (
     Certificate,
     RegisterFile,
@@ -65,25 +78,34 @@ __all__ = [
     "Delivery",
     "Edition",
     "EditionFile",
+    "FailedSignIn",
     "Head",
     "Idempotency",
+    "Identity",
     "JobRun",
     "Listing",
     "MemberChange",
     "Notice",
     "Observation",
+    "OneUse",
     "OpenCell",
     "Organisation",
     "Pending",
+    "Person",
+    "Policy",
+    "Post",
+    "PostcodeSector",
     "PublicSummary",
     "Quarantine",
     "RegisterFile",
     "RegisterHistory",
     "RegisterInspection",
     "RegisterSetting",
+    "SavedSearch",
     "SettingState",
     "ShownSetting",
     "SightChange",
+    "SignIn",
     "Source",
     "SpeaksFor",
     "Standing",

@@ -36,6 +36,7 @@ class Audit(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
     at: datetime = Field(index=True)
     key_id: str | None = Field(default=None, max_length=40)
+    person_id: str | None = Field(default=None, max_length=16, index=True)
     organisation_id: str | None = Field(default=None, max_length=80, index=True)
     role: str = Field(max_length=20)
     action: str = Field(max_length=60)

@@ -31,7 +31,7 @@ class Subscription(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=40)  # opaque, random
     organisation_id: str = Field(foreign_key="organisation.id", index=True, max_length=80)
     role: str = Field(max_length=20)
-    key_id: str = Field(max_length=40)  # the key that made it: when it is revoked, the subscription stops
+    key_id: str = Field(max_length=40)  # the key that made it, or `person:` and who: when that right ends, so does it
     channel: str = Field(max_length=20)
     document: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     version: int = Field(default=1)  # of the document: the ETag

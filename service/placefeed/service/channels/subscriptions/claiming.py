@@ -16,8 +16,9 @@ import sqlalchemy as sa
 import structlog
 from sqlmodel import Session, col, select
 
+from placefeed.service.access import people
 from placefeed.service.access.keys import is_good
-from placefeed.service.access.who import ROLE_SCOPES
+from placefeed.service.access.who import PERSON, ROLE_SCOPES
 from placefeed.service.channels.many_rows import ManyRows, OfIds
 from placefeed.service.channels.subscriptions import life, webhook_secrets, webhooks
 from placefeed.service.channels.subscriptions.lanes import Lanes, lane_of
@@ -36,6 +37,9 @@ LATER: Final = timedelta(minutes=5)
 MOST_IN_MAIL: Final = 5000  # notices in one e-mail
 SCOPE: Final = "subscribe"
 NO_KEY: Final = "The key that this subscription was made with is no longer good (revoked, expired, or without the right to subscribe). Resume it with another."
+NO_PERSON: Final = (
+    "Whoever made this subscription no longer works there, or may no longer be told. A colleague can resume it."
+)
 
 _SUBSCRIPTION = Subscription.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 _NOTICE = Notice.__table__  # type: ignore[attr-defined]  # as above
@@ -227,21 +231,21 @@ class Claims:
         return tuple(each.text for each in known[1] if each.until is None or each.until > now)
 
     def _entitled(self, session: Session, rows: Sequence[Any], now: datetime) -> list[Any]:
-        """Those whose key may still be told; the others are stopped. A key that was replaced by another stands for it."""
-        keys = _keys(session, {row.key_id for row in rows})
-        judged: dict[tuple[str, str, str], ApiKey | None] = {}
+        """Those whose key or person may still be told; the others are stopped. A key that replaced another stands for it."""
+        keys = _keys(session, {row.key_id for row in rows if not row.key_id.startswith(PERSON)})
+        judged: dict[tuple[str, str, str], str | None] = {}
         kept = []
         for row in rows:
             who = (row.key_id, row.organisation_id, row.role)
             if who not in judged:
-                judged[who] = _entitling(keys, *who, now)
-            key = judged[who]
-            if key is None:
-                _fail(session, row.id, NO_KEY, now)
+                judged[who] = _by_right_of(session, keys, *who, now)
+            holder = judged[who]
+            if holder is None:
+                _fail(session, row.id, NO_PERSON if row.key_id.startswith(PERSON) else NO_KEY, now)
                 continue
-            if key.id != row.key_id:
+            if holder != row.key_id:
                 own = sa.update(Subscription).where(col(Subscription.id) == row.id)
-                session.execute(own.values(key_id=key.id).execution_options(synchronize_session=False))
+                session.execute(own.values(key_id=holder).execution_options(synchronize_session=False))
             kept.append(row)
         return kept
 
@@ -286,6 +290,17 @@ def _keys(session: Session, ids: Iterable[str]) -> dict[str, ApiKey]:
         keys |= {key.id: key for key in found}
         wanted = {key.replaced_by for key in found if key.replaced_by is not None} - keys.keys()
     return keys
+
+
+def _by_right_of(
+    session: Session, keys: dict[str, ApiKey], holder: str, organisation_id: str, role: str, now: datetime
+) -> str | None:
+    """By whose right this is told on: the person who wished it, or a key; None where neither may any more."""
+    if holder.startswith(PERSON):
+        may = people.entitled(session, holder, organisation_id=organisation_id, role=role, scope=SCOPE)
+        return holder if may else None
+    key = _entitling(keys, holder, organisation_id, role, now)
+    return key.id if key is not None else None
 
 
 def _entitling(keys: dict[str, ApiKey], key_id: str, organisation_id: str, role: str, now: datetime) -> ApiKey | None:

@@ -60,7 +60,7 @@ def create(
         id=secrets.token_hex(10),
         organisation_id=organisation,
         role=caller.role,
-        key_id=caller.key_id or "",
+        key_id=caller.holder,
         channel=document["channel"],
         document=document,
         state="requested",
@@ -130,7 +130,7 @@ def change(
     before, row.document = row.document, document
     row.version += 1
     row.changed_at = now
-    row.key_id = caller.key_id or row.key_id
+    row.key_id = caller.holder or row.key_id
     if _address(before) != _address(document):
         others = [each for each in mine(session, caller) if each.id != row.id]
         _check_offered(document, others, settings)
@@ -171,7 +171,7 @@ def resume(
     row = own(session, caller, subscription_id, lock=True)
     if row.state == "active":
         return row
-    row.key_id = caller.key_id or row.key_id  # the key that made it may be gone
+    row.key_id = caller.holder or row.key_id  # the key that made it may be gone
     row.attempt, row.failing_since, row.claim, row.lease_until = 0, None, None, None
     _check_epoch(session, row)
     proved = row.state == "paused" or (row.channel == EMAIL and row.state == "error" and row.code is None)

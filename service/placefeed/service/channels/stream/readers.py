@@ -15,8 +15,8 @@ from typing import Any
 
 import structlog
 
-from placefeed.service.channels.batches import Kind
-from placefeed.service.channels.frames import Piece, end
+from placefeed.service.channels.stream.batches import Kind
+from placefeed.service.channels.stream.frames import Piece, end
 
 log = structlog.get_logger(__name__)
 
@@ -33,14 +33,14 @@ class Reader:
 
     __slots__ = (
         "_bytes", "_cut", "_limit", "_parted", "_send", "_timer", "_waiting", "_write", "_writer",
-        "ending", "events", "gone", "joined", "key_id", "kind", "slot",
+        "ending", "events", "gone", "joined", "kind", "slot", "token",
     )  # fmt: skip
 
     def __init__(
-        self, kind: Kind, key_id: str, send: Send, *, limit: int, cut: Callable[[], None], write: Write | None = None
+        self, kind: Kind, token: str, send: Send, *, limit: int, cut: Callable[[], None], write: Write | None = None
     ) -> None:
         self.kind = kind
-        self.key_id = key_id
+        self.token = token  # what lets it in: see Caller.token
         self.slot = 0  # which second of the pings is its own
         self.joined = False  # the hub writes to it
         self.ending: str | None = None  # why the exchange ends it

@@ -15,9 +15,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from placefeed.schema.issues import ENGINE
-from placefeed.service.api.figures import families
 from placefeed.service.figures import Figures
 from placefeed.service.replica import Replica
+from placefeed.service.running.families import families
 
 log = structlog.get_logger(__name__)
 

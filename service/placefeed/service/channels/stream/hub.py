@@ -20,11 +20,11 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from sqlmodel import Session
 
-from placefeed.service.channels.batches import Batch, Find, Kind, Parted, build
-from placefeed.service.channels.frames import ENDS, PING, STRETCH
-from placefeed.service.channels.readers import Reader
-from placefeed.service.channels.rights import Rights, bad_keys
 from placefeed.service.channels.snapshot import Snapshot
+from placefeed.service.channels.stream.batches import Batch, Find, Kind, Parted, build
+from placefeed.service.channels.stream.frames import ENDS, PING, STRETCH
+from placefeed.service.channels.stream.readers import Reader
+from placefeed.service.channels.stream.rights import Rights, bad_tokens
 from placefeed.service.clock import Clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database
@@ -64,7 +64,7 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._readers: set[Reader] = set()
         self._joined: dict[Kind, dict[Reader, None]] = {}
-        self._by_key: dict[str, int] = {}
+        self._by_token: dict[str, int] = {}
         self._rights = Rights()
         self._moved = asyncio.Event()
         self._turn = 0  # counts the rings of `access`: what was built before one is built again
@@ -90,30 +90,30 @@ class Hub:
     # -- readers --------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def room(self, key_id: str) -> Iterator[None]:
-        """Count one stream of this key; raises TooManyRequests or Unavailable where there is no room."""
-        held = self._by_key.get(key_id, 0)
+    def room(self, token: str) -> Iterator[None]:
+        """Count one stream of a caller (`Caller.token`); raises TooManyRequests or Unavailable where there is no room."""
+        held = self._by_token.get(token, 0)
         if self.parting:
             raise Unavailable("This server is going down. Try again in a moment.", headers={"Retry-After": "1"})
         if held >= self.settings.streams_per_key:
             raise TooManyRequests(
-                f"This key holds {held} streams open. Close one, or share one among your readers.",
+                f"You hold {held} streams open. Close one, or share one among your readers.",
                 headers={"Retry-After": COME_BACK},
             )
-        if sum(self._by_key.values()) >= self.settings.streams:
+        if sum(self._by_token.values()) >= self.settings.streams:
             raise Unavailable(
                 "This server holds as many streams open as it can. Try again in a moment.",
                 headers={"Retry-After": COME_BACK},
             )
-        self._by_key[key_id] = held + 1
+        self._by_token[token] = held + 1
         try:
             yield
         finally:
-            left = self._by_key[key_id] - 1
+            left = self._by_token[token] - 1
             if left:
-                self._by_key[key_id] = left
+                self._by_token[token] = left
             else:
-                del self._by_key[key_id]
+                del self._by_token[token]
 
     @property
     def open(self) -> int:
@@ -212,12 +212,13 @@ class Hub:
                 self._moved.set()
 
     async def _look(self) -> None:
-        """End the streams of bad keys, if a bell rang since the last look, or it is time."""
+        """End the streams of whom nothing lets in any more, if a bell rang since the last look, or it is time."""
         while self._looked != self._turn:
             turn = self._turn
-            ids = {reader.key_id for reader in self._readers}
-            bad = await self._read(partial(bad_keys, key_ids=ids, now=self.clock())) if ids else set()
-            for reader in [reader for reader in self._readers if reader.key_id in bad]:
+            tokens = {reader.token for reader in self._readers}
+            look = partial(bad_tokens, tokens=tokens, settings=self.settings, now=self.clock())
+            bad = await self._read(look) if tokens else set()
+            for reader in [reader for reader in self._readers if reader.token in bad]:
                 self._part(reader)
                 reader.end("access")
             self._looked = turn

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 
-from placefeed.service.api.deps import Exchange
-from placefeed.service.api.listings import lists_of
 from placefeed.service.db import Bell
+from placefeed.service.running.parts import Exchange, lists_of
 
 LONGEST = 10.0  # seconds that an answer is held at most
 LOOK_EVERY = 0.25  # seconds between two looks where no bell is heard

@@ -8,11 +8,11 @@ from operator import attrgetter
 
 from sqlmodel import Session
 
-from placefeed.service.channels.frames import Frames, Piece, pieces
 from placefeed.service.channels.news import Reader, news
 from placefeed.service.channels.query import Filter
-from placefeed.service.channels.rights import Party, Right, Rights
 from placefeed.service.channels.rows import Row
+from placefeed.service.channels.stream.frames import Frames, Piece, pieces
+from placefeed.service.channels.stream.rights import Party, Right, Rights
 from placefeed.service.publishing.log import head
 from placefeed.service.publishing.sight import View
 from placefeed.service.publishing.steps import Step, steps

@@ -17,14 +17,14 @@ from anyio.to_thread import run_sync
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from placefeed.service.channels import frames
-from placefeed.service.channels.batches import Parted, missed
-from placefeed.service.channels.frames import STRETCH, Mark, Piece
-from placefeed.service.channels.hub import Hub
 from placefeed.service.channels.index import Selected
 from placefeed.service.channels.query import Filter, refuse
-from placefeed.service.channels.readers import Reader
-from placefeed.service.channels.rights import Rights, both
+from placefeed.service.channels.stream import frames
+from placefeed.service.channels.stream.batches import Parted, missed
+from placefeed.service.channels.stream.frames import STRETCH, Mark, Piece
+from placefeed.service.channels.stream.hub import Hub
+from placefeed.service.channels.stream.readers import Reader
+from placefeed.service.channels.stream.rights import Rights, both
 from placefeed.service.errors import Gone
 from placefeed.service.publishing.log import head
 from placefeed.service.publishing.sight import View

@@ -10,10 +10,12 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from placefeed.service.access import sign_ins
 from placefeed.service.access.keys import is_good
-from placefeed.service.access.who import OPERATOR
+from placefeed.service.access.who import OPERATOR, SIGN_IN
 from placefeed.service.channels.many_views import ManyViews, views_of
 from placefeed.service.clock import london_day
+from placefeed.service.config import Settings
 from placefeed.service.publishing.sight import OPERATOR_VIEW, View
 from placefeed.service.publishing.steps import Step, seen_alone
 from placefeed.service.tables import ApiKey, SightChange
@@ -101,11 +103,16 @@ def _moved(views: ManyViews) -> int:
     return max((at for row in (*acts, *memberships) for at in (row.applied_from, row.applied_until) if at), default=0)
 
 
-def bad_keys(session: Session, key_ids: Iterable[str], now: datetime) -> set[str]:
-    """Those of these keys that were revoked, have expired, or are gone."""
-    asked = list(key_ids)
-    good: set[str] = set()
+def bad_tokens(session: Session, tokens: Iterable[str], *, settings: Settings, now: datetime) -> set[str]:
+    """Those of these (`Caller.token`) that let nobody in any more: keys revoked, expired or gone, and sign-ins that are over."""
+    asked = list(tokens)
+    bad: set[str] = set()
     for start in range(0, len(asked), CHUNK):
-        rows = session.exec(select(ApiKey).where(col(ApiKey.id).in_(asked[start : start + CHUNK])))
-        good.update(key.id for key in rows if is_good(key, now))
-    return set(asked) - good
+        some = asked[start : start + CHUNK]
+        signed_in = {token.removeprefix(SIGN_IN) for token in some if token.startswith(SIGN_IN)}
+        keys = {token for token in some if not token.startswith(SIGN_IN)}
+        rows = session.exec(select(ApiKey).where(col(ApiKey.id).in_(keys))) if keys else ()
+        bad |= keys - {key.id for key in rows if is_good(key, now)}
+        if signed_in:
+            bad |= {f"{SIGN_IN}{id}" for id in sign_ins.over(session, signed_in, settings=settings, now=now)}
+    return bad

@@ -1,0 +1,7 @@
+"""What anyone may read: what this is, the open summary, the standard, accessibility, privacy."""
+
+from fastapi import APIRouter
+
+from placefeed.service.pages.public import home
+
+ROUTERS: tuple[APIRouter, ...] = (home.router,)
