@@ -173,6 +173,7 @@ def audit(row: Audit) -> Json:
         id=row.id,
         at=iso(row.at),
         key=row.key_id,
+        person=row.person_id,
         organisation=row.organisation_id,
         role=row.role,
         action=row.action,
