@@ -83,6 +83,7 @@ def listing_row(id: str = "listing-1", **about: Any) -> dict[str, Any]:
         "text": "sc000001 willow house example homes ltd bristol",
         "asOf": iso(NOW - timedelta(hours=1)),
         "simulated": False,
+        "at": None,
     }
     notes = about.pop("notes", None)
     shares = about.pop("shares", [])

@@ -25,7 +25,7 @@ from placefeed.service.schedule import table
 from placefeed.service.simulate.england import england
 from placefeed.service.simulate.register import ofsted_csv
 from placefeed.service.simulate.world import last_march
-from placefeed.service.tables import Audit
+from placefeed.service.tables import Audit, PostcodeSector
 
 PLACEFEED = Path(sys.executable).parent / "placefeed"
 
@@ -125,6 +125,28 @@ def test_restored_raises_positions_and_epoch(run: Commands) -> None:
     assert after["position"] > before["position"] + 1_000_000
 
 
+def test_a_postcode_lookup_is_imported_and_again_changes_nothing(
+    run: Commands, tmp_path: Path, database: Database
+) -> None:
+    path = tmp_path / "NSPL_INVENTED_UK.csv"
+    path.write_text(
+        "pcds,doterm,gridind,lat,long\n"
+        "ZZ1 1AA,,1,51.0,-1.0\nZZ1 1AB,,1,51.2,-1.0\nZZ1 1AC,199606,1,60,-1.0\nZZ1 2AA,,9,99.999999,0\n"
+    )
+
+    told = run("import-postcodes", str(path)).stdout
+    again = run.json("import-postcodes", str(path))
+
+    assert "4 rows; 2 postcodes in use, 1 ended, 1 without a grid reference" in told
+    assert "1 sectors: 1 new, 0 moved, 0 as before; 0 gone" in told
+    assert (again["sectors"], again["new"], again["unchanged"], again["settings"]) == (1, 0, 1, 0)
+    with database.read() as session:
+        (row,) = session.exec(select(PostcodeSector))
+        assert (row.sector, row.latitude, row.longitude, row.postcodes) == ("ZZ1 1", 51.1, -1.0, 2)
+        audited = session.exec(select(Audit).where(Audit.action == "postcodes.imported")).all()
+    assert [(each.subject, each.detail["sectors"]) for each in audited] == [("NSPL_INVENTED_UK.csv", 1)] * 2
+
+
 # -- who is who ---------------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +240,8 @@ def test_sources_are_registered_paused_and_resumed(run: Commands, tmp_path: Path
         (("simulate",), 2, "--out"),
         (("simulate", "--push", "http://127.0.0.1:1"), 2, "--keys"),
         (("import-ofsted", "no-such-file.csv"), 1, "No such file"),
+        (("import-postcodes", "no-such-file.zip"), 1, "No such file"),
+        (("import-postcodes", __file__), 1, "Expected is the National Statistics Postcode Lookup"),
         (("serve", "--workers", "2"), 2, "PostgreSQL"),
     ],
 )

@@ -24,12 +24,14 @@ from placefeed.service.publishing.publisher import publish_once
 from placefeed.service.publishing.sight import View, view_at, view_of
 from placefeed.service.publishing.since import LISTINGS, SETTINGS, since
 from placefeed.service.publishing.steps import seen_alone, steps
+from placefeed.service.register.postcodes import Middle, Middles, store
 from placefeed.service.tables import ConsortiumMember, ConsortiumProvider, Listing, ShownSetting, metadata
 from tests.service.world import World
 
 HOMES = {"SC000001": "acorn", "SC000002": "acorn", "SC000003": "birch"}
 MEMBERS = ("leeds", "york", "kent", "trust")  # the trust acts for others, now these, now those
 CONSORTIA = ("north", "south")
+NEARBY = {"near": ["51,-1"], "withinMiles": ["20"]}
 
 
 @dataclass
@@ -118,7 +120,9 @@ class Game:
         self.now = datetime(2026, 7, 1, 9, 0, tzinfo=UTC)
         self.readers = [Follower(member, table) for member in MEMBERS for table in (LISTINGS, SETTINGS)]
         self.pushed = [
-            Pushed(member, Filter.parse(asked)) for member in MEMBERS for asked in ({}, {"placesAtLeast": ["2"]})
+            Pushed(member, Filter.parse(asked))
+            for member in MEMBERS
+            for asked in ({}, {"placesAtLeast": ["2"]}, NEARBY)
         ]
         self.once_seen: dict[str, set[str]] = {member: set() for member in MEMBERS}
         self.offers: dict[str, int] = {}
@@ -139,7 +143,21 @@ class Game:
         with self.database.write() as session:
             world = World(session, self.now, dict(HOMES))
             match choice.choice(
-                ["offer", "offer", "withdraw", "full", "take", "drop", "join", "leave", "price", "offer to", "act"]
+                [
+                    "offer",
+                    "offer",
+                    "withdraw",
+                    "full",
+                    "take",
+                    "drop",
+                    "join",
+                    "leave",
+                    "price",
+                    "offer to",
+                    "act",
+                    "sectors",
+                    "place",
+                ]
             ):
                 case "offer":
                     self.offers[home] = self.offers.get(home, 0) + choice.choice([0, 1])
@@ -157,6 +175,13 @@ class Game:
                 case "act":
                     others = choice.sample(MEMBERS[:3], choice.randint(0, 2))
                     update_organisation(session, "trust", now=self.now, acts_for=others)
+                case "sectors":
+                    middles = {f"ZZ1 {digit}": Middle(choice.choice([51.0, 51.1, 53.0]), -1.0, 9) for digit in range(3)}
+                    middles.pop(f"ZZ1 {choice.randint(0, 9)}", None)
+                    store(session, Middles(middles, 9, 9, 0, 0), now=self.now)
+                case "place":
+                    unit = {"id": "main", "kind": "building", "postcodeSector": f"ZZ1 {choice.randint(0, 2)}"}
+                    world.say(home, "setting", {"units": [unit]})
                 case "take":
                     world.take(choice.choice(CONSORTIA), HOMES[home], valid_from=date(2026, 7, 1))
                     touch(session, list(HOMES), at=self.now, bulk=True)

@@ -70,7 +70,12 @@ FILTERS: list[dict[str, list[str]]] = [
     {"q": ["willow bristol"]},
     {"simulated": ["false"], "shortBreaksOnly": ["false"]},
     {"age": ["12"], "gender": ["male"], "la": ["E08000035"], "placementType": ["emergency"]},
+    {"near": ["51.46,-0.01"]},
+    {"near": ["51.46,-0.01"], "withinMiles": ["20"]},
+    {"near": ["51.46,-0.01"], "withinMiles": ["300"], "placesAtLeast": ["2"]},
+    {"near": ["53.8,-1.55"], "withinMiles": ["40"]},
 ]
+PLACES = [None, [51.5, -0.05], [51.8, 0.3], [53.4, -2.2], [55.0, -1.6]]
 AUDIENCES = ["north", "south", "west"]
 PARSED = [Filter.parse(each) for each in FILTERS]
 
@@ -104,6 +109,7 @@ def any_facts(chance: random.Random) -> dict[str, Any]:
         simulated=chance.random() < 0.5,
         shortBreaksOnly=chance.random() < 0.5,
         asOf=pick(["2026-07-01T12:00:00Z", "2026-07-01T13:00:00Z"]),
+        at=pick(PLACES),
         rates=rates,
         **{"from": pick([None, "2026-07-01", "2026-08-01"])},
     )
@@ -122,6 +128,8 @@ def any_step(chance: random.Random) -> Step:
     before = chance.choice([None, any_facts(chance)])
     after = any_facts(chance) if before is None else chance.choice([None, before, any_facts(chance)])
     events = some(chance, "vacancy.changed", "rate.changed", "ofsted.changed", "vacancy.published", "vacancy.withdrawn")
+    if before and after and chance.random() < 0.3:
+        after = {**before, "at": chance.choice(PLACES)}
     audiences = [frozenset(some(chance, *AUDIENCES)) for _ in range(2)]
     return Step(
         7, NOW, "SC000001", "listing-1", tuple(events[:2]), before, after, *audiences,

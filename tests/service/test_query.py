@@ -1,5 +1,6 @@
 """A filter means the same on every channel, and the index only makes it quick."""
 
+import base64
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from placefeed.service.channels import parameters
+from placefeed.service.channels import near, parameters
 from placefeed.service.channels.index import Index, State
+from placefeed.service.channels.pages import Cursor, Plan, page_of
 from placefeed.service.channels.query import Filter
 from placefeed.service.channels.rows import Row, row_of
 from placefeed.service.channels.snapshot import snapshot_of
@@ -87,6 +89,12 @@ def takes(query: dict[str, str | list[str]], view: View = MEMBER, **about: Any) 
         ({"shortBreaksOnly": "false"}, {}, True),
         ({"simulated": "true"}, {}, False),
         ({"la": ""}, {}, True),
+        ({"near": "51.46,-0.01"}, {}, True),
+        ({"near": "51.46,-0.01", "withinMiles": "5"}, {"at": [51.5, -0.05]}, True),
+        ({"near": "51.46,-0.01", "withinMiles": "3"}, {"at": [51.5, -0.05]}, False),
+        ({"near": "51.46,-0.01", "withinMiles": "300"}, {"at": [51.5, -0.05]}, True),
+        ({"near": "51.46,-0.01", "withinMiles": "300"}, {"at": None}, False),
+        ({"near": "51.46,-0.01", "withinMiles": "300"}, {}, False),
     ],
 )
 def test_a_filter_takes_what_it_says(query: dict[str, str | list[str]], about: dict[str, Any], expected: bool) -> None:
@@ -153,6 +161,17 @@ def test_the_usual_order_is_available_first_then_soonest_then_newest() -> None:
         ({"needsStated": ["yes"]}, "true or false"),
         ({"availableBy": ["2026-02-30"]}, "YYYY-MM-DD"),
         ({"weeklyAtMostPence": ["-1"]}, "whole number"),
+        ({"withinMiles": ["20"]}, "measured from `near`"),
+        ({"near": ["51.46,-0.01"], "withinMiles": ["0"]}, "from 1 to 300"),
+        ({"near": ["51.46,-0.01"], "withinMiles": ["301"]}, "from 1 to 300"),
+        ({"near": ["51.46,-0.01"], "withinMiles": ["2.5"]}, "from 1 to 300"),
+        ({"near": ["-0.01,51.46"]}, "Latitude comes first"),
+        ({"near": ["40.7,-74.0"]}, "not in the United Kingdom"),
+        ({"near": ["51.46"]}, "latitude,longitude"),
+        ({"near": ["51.123456,-0.1"]}, "at most 5 decimals"),
+        ({"near": ["nan,inf"]}, "latitude,longitude"),
+        ({"near": ["SE13 5AB"]}, "latitude,longitude"),
+        ({"near": ["51.46,-0.01", "51.5,-0.01"]}, "only once"),
     ],
 )
 def test_a_parameter_that_is_not_understood_is_named_with_advice(query: dict[str, list[str]], advice: str) -> None:
@@ -163,7 +182,9 @@ def test_a_parameter_that_is_not_understood_is_named_with_advice(query: dict[str
 
 
 def test_a_refusal_repeats_nothing_of_what_was_sent() -> None:
-    for query in ({"provisionType": ["zq-secret-zq"]}, {"zq-secret-zq": ["1"]}, {"la": ["zq-secret-zq"]}):
+    for query in (
+        {"provisionType": ["zq-secret-zq"]}, {"zq-secret-zq": ["1"]}, {"la": ["zq-secret-zq"]}, {"near": ["zq-secret-zq"]},
+    ):  # fmt: skip
         with pytest.raises(BadRequest) as refused:
             Filter.parse(query)
         assert "zq-secret-zq" not in f"{refused.value}{refused.value.errors}"
@@ -175,6 +196,48 @@ def test_filters_that_ask_the_same_have_the_same_key() -> None:
 
     assert one.key == other.key
     assert one.key != Filter.parse({"age": ["12"], "la": ["E08000035"]}).key
+
+
+def test_a_place_has_one_key_and_is_not_in_the_audit() -> None:
+    one = Filter.parse({"near": ["51.460, -0.01000"], "withinMiles": ["20"], "q": ["willow"]})
+    other = Filter.parse({"withinMiles": ["20"], "near": ["51.46,-0.01"], "q": ["willow"]})
+
+    assert one.key == other.key
+    assert one.near == (51.46, -0.01)
+    assert one.key != Filter.parse({"near": ["51.47,-0.01"], "withinMiles": ["20"], "q": ["willow"]}).key
+    assert one.said == "near&q&withinMiles=20"
+
+
+def test_the_order_by_distance_has_the_nearest_first_and_the_unknown_last() -> None:
+    state = state_of(
+        as_row("unplaced"),
+        as_row("far", at=[54.9, -1.6]),
+        as_row("called for", at=[51.46, -0.01], availability="unknown"),
+        as_row("near", at=[51.5, -0.05]),
+        as_row("nearest", at=[51.46, -0.02]),
+    )
+
+    asked = Filter.parse({"near": ["51.46,-0.01"]})
+    order = [row.id for _key, row, _overdue in state.select(asked, MEMBER, NOW, sort="distance").items]
+
+    assert order == ["nearest", "near", "far", "unplaced", "called for"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        # true distances by Vincenty's formula on WGS84, in miles
+        ((51.5074, -0.1278), (53.4808, -2.2426), 163.03),
+        ((50.3755, -4.1427), (54.9783, -1.6178), 335.43),
+        ((51.5074, -0.1278), (51.5074, 0.2722), 17.26),
+        ((54.0, -2.0), (54.0, -2.0), 0.0),
+    ],
+)
+def test_a_distance_is_right_within_half_a_percent(
+    one: tuple[float, float], other: tuple[float, float], expected: float
+) -> None:
+    assert near.miles_between(one, other) == pytest.approx(expected, rel=0.005)
+    assert near.miles_between(other, one) == near.miles_between(one, other)
 
 
 def test_every_parameter_is_in_the_readme() -> None:
@@ -206,8 +269,12 @@ rates = st.builds(
     contract=st.sampled_from([None, "block", "spot"]),
     package=st.sampled_from([None, "standard", "with-therapy"]),
 )
+places = st.tuples(
+    st.floats(49.0, 61.5) | st.sampled_from([51.0, 51.5]), st.floats(-9.0, 2.5) | st.sampled_from([-0.5, 0.0])
+)
 abouts = st.fixed_dictionaries(
     {
+        "at": st.none() | places.map(list),
         "la": st.sampled_from(["E06000023", "E08000035", ""]),
         "ages": st.tuples(st.none() | st.integers(0, 12), st.none() | st.integers(12, 25)).map(list),
         "genders": some(["female", "male", "any-gender"]),
@@ -252,6 +319,11 @@ queries = st.fixed_dictionaries(
         "shortBreaksOnly": st.sampled_from([["true"], ["false"]]),
         "q": st.sampled_from([["willow"], ["bris oak"]]),
     },
+) | st.fixed_dictionaries(
+    {
+        "near": places.map(lambda point: [near.parameter(point)]),
+        "withinMiles": (st.integers(1, 300) | st.just(300)).map(lambda n: [str(n)]),
+    }
 )
 views = st.sampled_from(
     [
@@ -272,7 +344,7 @@ views = st.sampled_from(
     abouts=st.lists(abouts, max_size=12),
     query=queries,
     view=views,
-    sort=st.sampled_from(["default", "price", "newest"]),
+    sort=st.sampled_from(["default", "price", "newest", "distance"]),
 )
 def test_the_index_and_the_meaning_agree(
     abouts: list[dict[str, Any]], query: dict[str, list[str]], view: View, sort: str
@@ -360,3 +432,98 @@ def test_a_filtered_page_of_england_takes_under_five_milliseconds() -> None:
         taken.append(time.perf_counter() - started)
 
     assert sorted(taken)[len(taken) // 2] < 0.005
+
+
+@tried(max_examples=200, deadline=None)
+@given(at=places, point=places, within=st.integers(1, 300))
+def test_squares_miss_nothing_that_is_near_and_are_sure_of_nothing_that_is_not(
+    at: tuple[float, float], point: tuple[float, float], within: int
+) -> None:
+    squares = dict(near.cells_within(point, within))
+    is_near = near.miles_between(at, point) <= within
+
+    assert not is_near or near.cell_of(at) in squares
+    assert is_near or not squares.get(near.cell_of(at), False)
+
+
+@tried(max_examples=100, deadline=None)
+@given(
+    abouts=st.lists(st.fixed_dictionaries({"at": st.none() | places.map(list)}), max_size=12),
+    point=places,
+    limit=st.integers(1, 5),
+)
+def test_pages_by_distance_are_the_order_cut_in_pieces(
+    abouts: list[dict[str, Any]], point: tuple[float, float], limit: int
+) -> None:
+    rows = [as_row(f"id-{number}", **about) for number, about in enumerate(abouts)]
+    params = {"near": [near.parameter(point)], "sort": ["distance"], "limit": [str(limit)]}
+    plan, state = Plan.parse(params), state_of(*rows)
+    selection = state.select(plan.filter, MEMBER, NOW, sort=plan.sort)
+
+    read: list[str] = []
+    for _ in range(len(rows) + 1):
+        page = page_of(selection, plan, epoch=1, position=9)
+        read += [row.id for _key, row, _overdue in page.items]
+        if page.next is None:
+            break
+        plan = Plan.parse({**params, "cursor": [page.next.text()]})
+
+    def away(row: Row) -> tuple[bool, float, str]:
+        miles = near.miles(row.facts, plan.filter.near or (0.0, 0.0))
+        return miles is None, round(miles or 0.0, 6), row.id
+
+    assert read == [row.id for row in sorted(rows, key=away)]
+
+
+def test_a_cursor_by_distance_belongs_to_its_place() -> None:
+    asked = {"near": ["51.46,-0.01"], "sort": ["distance"], "limit": ["1"]}
+    plan = Plan.parse(asked)
+    rows = (as_row("a", at=[51.5, -0.05]), as_row("b", at=[52.5, -0.05]))
+    selection = state_of(*rows).select(plan.filter, MEMBER, NOW, sort=plan.sort)
+    page = page_of(selection, plan, epoch=1, position=9)
+    assert page.next is not None
+    cursor = [page.next.text()]
+
+    assert Plan.parse({**asked, "near": ["51.460, -0.010"], "cursor": cursor}).cursor == page.next
+    with pytest.raises(BadRequest, match="another place"):
+        Plan.parse({**asked, "near": ["51.47,-0.01"], "cursor": cursor})
+    with pytest.raises(BadRequest, match="another sort order"):
+        Plan.parse({"near": asked["near"], "cursor": cursor})
+    with pytest.raises(BadRequest, match="measured from `near`"):
+        Plan.parse({"sort": ["distance"]})
+    assert Plan.parse(asked).key != Plan.parse({**asked, "near": ["51.47,-0.01"]}).key
+
+
+def test_a_cursor_of_an_older_version_still_goes_on() -> None:
+    packed = base64.urlsafe_b64encode(b'["newest",1,9,"00",false]').rstrip(b"=").decode()
+
+    cursor = Cursor.parse(packed, sort="newest")
+
+    assert (cursor.key, cursor.near) == (b"\x00", "")
+    assert cursor.text() == packed
+
+
+def test_an_order_by_distance_of_england_is_quick() -> None:
+    rows = [
+        as_row(
+            f"id-{number:05}",
+            urn=f"SC{number:06}",
+            at=[50.5 + number * 37 % 5000 / 1000, -5 + number * 53 % 6000 / 1000],
+        )
+        for number in range(5600)
+    ]
+    state = state_of(*rows)
+    state.select(Filter.parse({}), MEMBER, NOW)
+    within, order = [], []
+    for number in range(11):
+        for taken, asked, sort in (
+            (within, {"near": [f"51.4{number},-0.01"], "withinMiles": ["20"]}, "default"),
+            (order, {"near": [f"51.4{number},-0.01"]}, "distance"),
+        ):
+            filter = Filter.parse(asked)
+            started = time.perf_counter()
+            state.select(filter, MEMBER, NOW, sort=sort)
+            taken.append(time.perf_counter() - started)
+
+    assert sorted(within)[5] < 0.005
+    assert sorted(order)[5] < 0.05

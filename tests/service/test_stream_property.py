@@ -27,7 +27,7 @@ from placefeed.service.config import Settings
 from placefeed.service.db import Database
 from placefeed.service.publishing.sight import View, view_of
 from tests.service.api.streams import PATIENCE, Frame
-from tests.service.test_log import MEMBERS, Game
+from tests.service.test_log import MEMBERS, NEARBY, Game
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Streams(Game):
         self.clients = [
             Client(member, Filter.parse(asked), attestations)
             for member in MEMBERS
-            for asked in ({}, {"placesAtLeast": ["2"]}, {"weeklyAtMostPence": ["300100"]})
+            for asked in ({}, {"placesAtLeast": ["2"]}, {"weeklyAtMostPence": ["300100"]}, NEARBY)
             for attestations in (False, True)
         ]
 

@@ -215,6 +215,10 @@ export interface Filter {
   la?: FilterValue;
   /** In any of these regions: code or name. */
   region?: FilterValue;
+  /** A place, as latitude,longitude in degrees (WGS84, at most 5 decimals), to measure from: see withinMiles, and sort=distance. */
+  near?: FilterValue;
+  /** At most this many miles (1 to 300) from near, as the crow flies, to the middle of the home's postcode sector; no home that gives none. */
+  withinMiles?: FilterValue;
   /** Any of these provision types. */
   provisionType?: FilterValue;
   /** Any of these settings, by URN. */

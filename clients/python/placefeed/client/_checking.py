@@ -23,6 +23,10 @@ class CannotRead(Exception):
     """A file could not be checked at all; the message is for its owner."""
 
 
+Seen = Callable[[Any], None]
+"""Given each record of a spreadsheet."""
+
+
 def check_file(
     path: Path, *, now: datetime, kind: str = "feed", mapping: str | None = None, counted: Counted | None = None
 ) -> Report:
@@ -38,23 +42,40 @@ def check_file(
         raise CannotRead(str(error)) from error
     except OSError as error:
         raise CannotRead(f"The file cannot be read: {error.strerror or 'it is not there'}.") from error
-    if media_type not in (JSON, NDJSON):
-        return _sheet(content, media_type, name=path.name, now=now, mapping=mapping, counted=counted)
-    try:
-        return validate(content, kind=kind, now=now)
-    except ValueError as error:
-        raise CannotRead(str(error)) from error
+    return check_content(content, media_type, name=path.name, now=now, kind=kind, mapping=mapping, counted=counted)
 
 
-def _sheet(
-    content: bytes, media_type: str, *, name: str, now: datetime, mapping: str | None, counted: Counted | None
+def check_content(
+    content: bytes,
+    media_type: str,
+    *,
+    name: str = "",
+    now: datetime,
+    kind: str = "feed",
+    mapping: str | None = None,
+    counted: Counted | None = None,
+    seen: Seen | None = None,
+    report: Report | None = None,
+    **options: Any,
 ) -> Report:
-    """A spreadsheet, by whatever package reads them; issues are named by sheet and cell."""
+    """The report on bytes of a form: what `check_file` says of a file of them, and what an exchange's page says.
+
+    `report` is filled where one is given. `options` go to what opens spreadsheets. Raises CannotRead.
+    """
+    report = Report() if report is None else report
+    if media_type in (JSON, NDJSON):
+        try:
+            return validate(content, kind=kind, now=now, report=report)
+        except ValueError as error:
+            raise CannotRead(str(error)) from error
     open_document = _opener()
-    report = Report()
     try:
-        document = open_document(content, content_type=media_type, mapping=mapping, source_name=name, received_at=now)
+        document = open_document(
+            content, content_type=media_type, mapping=mapping, source_name=name, received_at=now, **options
+        )
         for count, record in enumerate(document.records(), 1):
+            if seen is not None:
+                seen(record)
             _count(report, [*record.issues, *_judged(record, now=now)])
             if counted is not None and count % 100 == 0:
                 counted(count)

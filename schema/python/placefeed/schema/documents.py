@@ -135,6 +135,8 @@ class Filter(Input):
 
     la: FilterValue | None = None
     region: FilterValue | None = None
+    near: FilterValue | None = None
+    within_miles: FilterValue | None = None
     provision_type: FilterValue | None = None
     urn: FilterValue | None = None
     provider: FilterValue | None = None

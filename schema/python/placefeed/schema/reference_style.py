@@ -22,6 +22,7 @@ main > p { max-width: 42rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: 0.75rem 0; }
 th, td { padding: 0.4rem 0.75rem 0.4rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+h1, h2, h3, p, td code { overflow-wrap: anywhere; }
 code, pre { font-family: ui-monospace, monospace; font-size: 0.92em; }
 pre { padding: 1rem; overflow-x: auto; background: var(--soft); }
 .note { padding: 0.5rem 1rem; border-left: 0.3rem solid #ffb000; background: var(--soft); }

@@ -28,17 +28,17 @@ __all__ = [
 ]  # fmt: skip
 
 
-def validate(document: Any, *, kind: str = "feed", now: datetime | None = None) -> Report:
+def validate(document: Any, *, kind: str = "feed", now: datetime | None = None, report: Report | None = None) -> Report:
     """Check a whole document and report: schema, rules and the screen for personal data.
 
     `document` is a parsed value, or bytes or text of JSON or (for a feed) NDJSON. `kind` is a document of the standard
-    or a line form such as `settingRecord`; ValueError for another. `now` is for tests: the clock by default. Never raises
-    for bad data and never goes to the network.
+    or a line form such as `settingRecord`; ValueError for another. `now` is for tests: the clock by default. `report` is
+    filled where one is given. Never raises for bad data and never goes to the network.
     """
     if kind not in DOCUMENTS and kind not in LINES:
         raise ValueError(f"The standard has no document {kind}; it has {', '.join(DOCUMENTS)}.")
     now = now or datetime.now(UTC)
-    report = Report()
+    report = Report() if report is None else report
     if isinstance(document, str | bytes | bytearray | memoryview):
         raw = document.encode("utf-8", "surrogatepass") if isinstance(document, str) else bytes(document)
         _validate_bytes(raw, kind, now, report)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from placefeed.service.channels.near import Point, cells_within, miles
 from placefeed.service.publishing.sight import View
 
 Facts = Mapping[str, Any]
@@ -259,3 +260,26 @@ class By:
     def masks(self, block: Block, _view: View) -> Masks:
         """Not indexed."""
         return block.used, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The middle of its postcode sector is at most so many miles away."""
+
+    point: Point
+    within: int
+
+    def matches(self, facts: Facts, _view: View) -> bool:
+        """Where nobody knows is not near."""
+        away = miles(facts, self.point)
+        return away is not None and away <= self.within
+
+    def masks(self, block: Block, _view: View) -> Masks:
+        """Sure for squares that lie wholly within; those that only reach in are looked at."""
+        may = sure = 0
+        for cell, whole in cells_within(self.point, self.within):
+            mask = block.having("cell", *cell)
+            may |= mask
+            if whole:
+                sure |= mask
+        return may, sure

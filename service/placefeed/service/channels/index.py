@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from placefeed.service.channels.criteria import BUCKET, OLDEST, Facet, Facts, Offered
+from placefeed.service.channels.near import cell_of, miles
 from placefeed.service.channels.query import Filter
 from placefeed.service.channels.rows import Row, order_key
 from placefeed.service.publishing.sight import View
@@ -45,6 +46,9 @@ def facets_of(facts: Facts) -> Iterator[Facet]:
         yield "ages", years
     for judgement in facts["judgements"]:
         yield "judgements", *judgement
+    at = facts.get("at")  # facts of an older version have none
+    if at is not None:
+        yield "cell", *cell_of(at)
 
 
 class Block:
@@ -280,7 +284,7 @@ def _select_by_mask(tally: _Tally, block: Block, mask: int, filter: Filter, view
             tally.items += [(row.key, row, False) for row in block.rows_in(part)]
         else:
             tally.items += [
-                (order_key(row, sort, available=available, weekly=_weekly(row, filter, view, sort)), row, False)
+                (order_key(row, sort, available=available, amount=_amount(row, filter, view, sort)), row, False)
                 for row in block.rows_in(part)
             ]
 
@@ -295,14 +299,18 @@ def _select_overdue(tally: _Tally, block: Block, mask: int, filter: Filter, view
             tally.hidden += 1
             continue
         tally.unknown += 1
-        tally.items.append((order_key(row, sort, available=False, weekly=_weekly(row, filter, view, sort)), row, True))
+        tally.items.append((order_key(row, sort, available=False, amount=_amount(row, filter, view, sort)), row, True))
 
 
-def _weekly(row: Row, filter: Filter, view: View, sort: str) -> int | None:
-    if sort != "price":
-        return None
-    offered = next((criterion for criterion in filter.criteria if isinstance(criterion, Offered)), None)
-    return row.weekly(view, None if offered is None else offered.takes)
+def _amount(row: Row, filter: Filter, view: View, sort: str) -> int | None:
+    """By what an order goes: pence a week, or millionths of a mile."""
+    if sort == "price":
+        offered = next((criterion for criterion in filter.criteria if isinstance(criterion, Offered)), None)
+        return row.weekly(view, None if offered is None else offered.takes)
+    if sort == "distance" and filter.near is not None:
+        away = miles(row.facts, filter.near)
+        return None if away is None else round(away * 1_000_000)
+    return None
 
 
 class Index:

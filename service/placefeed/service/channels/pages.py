@@ -15,6 +15,7 @@ import orjson
 
 from placefeed.service.channels.forms import FORMS, JSON, Form, form_for
 from placefeed.service.channels.index import Selected, Selection
+from placefeed.service.channels.near import parameter
 from placefeed.service.channels.parameters import PAGING
 from placefeed.service.channels.query import Filter, nearest, refuse
 from placefeed.service.channels.rows import SORTS
@@ -27,34 +28,39 @@ LONGEST_CURSOR = 400
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page begins. `again`: in the rows that moved since, by position, rather than in the order."""
+    """Where a page begins. `again`: in the rows that moved since, by position, rather than in the order. `near`: for an order by
+    distance, from where."""
 
     sort: str
     epoch: int
     since: int  # the position at which the reading began; in `again`, the last one that was given
     key: bytes
     again: bool = False
+    near: str = ""
 
     def text(self) -> str:
         """Opaque, for a URL."""
-        packed = orjson.dumps([self.sort, self.epoch, self.since, self.key.hex(), self.again])
+        said = [self.sort, self.epoch, self.since, self.key.hex(), self.again]
+        packed = orjson.dumps([*said, self.near] if self.near else said)
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
     @staticmethod
-    def parse(text: str, *, sort: str) -> "Cursor":
-        """Read a cursor; raises BadRequest for one that we did not make or that belongs to another order."""
+    def parse(text: str, *, sort: str, near: str = "") -> "Cursor":
+        """Read a cursor; raises BadRequest for one that we did not make or that belongs to another order (or, by distance, place)."""
         try:
             if len(text) > LONGEST_CURSOR:
                 raise ValueError
             read = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-            made, epoch, since, key, again = read
-            cursor = Cursor(made, epoch, since, bytes.fromhex(key), again)
+            made, epoch, since, key, again, *place = read
+            cursor = Cursor(made, epoch, since, bytes.fromhex(key), again, *place)
             if made not in SORTS or type(epoch) is not int or type(since) is not int or type(again) is not bool:
                 raise ValueError
         except (ValueError, TypeError, binascii.Error):
             raise refuse("cursor", "is not one of ours. Take it from `next` as it is, or begin without it.") from None
         if made != sort:
             raise refuse("cursor", "belongs to another sort order. Begin again without it.")
+        if cursor.near != near:
+            raise refuse("cursor", "belongs to an order by distance from another place. Begin again without it.")
         return cursor
 
 
@@ -69,6 +75,7 @@ class Plan:
     cursor: Cursor | None
     asked: tuple[tuple[str, str], ...]  # the parameters, to repeat in `next`
     key: str
+    near: str = ""  # from where an order by distance is measured
 
     @staticmethod
     def parse(params: Mapping[str, Sequence[str]], *, accept: str = "") -> "Plan":
@@ -82,16 +89,25 @@ class Plan:
         if sort not in SORTS:
             raise refuse("sort", f"names an order that is not known. {nearest(sort, SORTS)}")
         limit = _limit(one["limit"], form)
-        cursor = Cursor.parse(one["cursor"], sort=sort) if one["cursor"] else None
+        near = _measured_from(filter, sort)
+        cursor = Cursor.parse(one["cursor"], sort=sort, near=near) if one["cursor"] else None
         asked = tuple(
             (name, text) for name, texts in params.items() for text in texts if name != "cursor" and text.strip()
         )
         key = "|".join((filter.key, form.name, sort, str(limit), one["cursor"] or ""))
-        return Plan(filter, form, sort, limit, cursor, asked, key)
+        return Plan(filter, form, sort, limit, cursor, asked, key, near)
 
     def next_url(self, base_url: str, cursor: Cursor) -> str:
         """The absolute address of the next page."""
         return f"{base_url.rstrip('/')}/v1/listings?{urlencode([*self.asked, ('cursor', cursor.text())])}"
+
+
+def _measured_from(filter: Filter, sort: str) -> str:
+    if sort != "distance":
+        return ""
+    if filter.near is None:
+        raise refuse("sort", "by distance is measured from `near`: give that as well, as latitude,longitude.")
+    return parameter(filter.near)
 
 
 def _one(params: Mapping[str, Sequence[str]], name: str) -> str | None:
@@ -129,17 +145,17 @@ def page_of(selection: Selection, plan: Plan, *, epoch: int, position: int) -> P
     since = position if cursor is None else cursor.since
     if plan.limit is not None and len(items) > plan.limit:
         items = items[: plan.limit]
-        return Page(items, Cursor(plan.sort, epoch, since, items[-1][0]))
+        return Page(items, Cursor(plan.sort, epoch, since, items[-1][0], near=plan.near))
     here = {item[1].id for item in items}
     if any(item[1].moved > since and item[1].id not in here for item in selection.items):
-        return Page(items, Cursor(plan.sort, epoch, since, b"", again=True))
+        return Page(items, Cursor(plan.sort, epoch, since, b"", again=True, near=plan.near))
     return Page(items, None)
 
 
 def _again(moved: list[Selected], plan: Plan, epoch: int) -> Page:
     more = plan.limit is not None and len(moved) > plan.limit
     items = moved[: plan.limit]
-    return Page(items, Cursor(plan.sort, epoch, items[-1][1].moved, b"", again=True) if more else None)
+    return Page(items, Cursor(plan.sort, epoch, items[-1][1].moved, b"", again=True, near=plan.near) if more else None)
 
 
 def _moved(item: Selected) -> int:

@@ -1,13 +1,32 @@
 """The parameters of a list, in one table: the parser, OpenAPI, `/v1/feeds.json` and the README all read it."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from placefeed.schema.codelists import codelist
+from placefeed.service.channels.near import FARTHEST
 
 Kind = Literal[
-    "any", "every", "suits", "gender", "age", "judgement", "rate", "pence", "flag", "count", "day", "text", "place"
+    "any",
+    "every",
+    "suits",
+    "gender",
+    "age",
+    "judgement",
+    "rate",
+    "pence",
+    "flag",
+    "count",
+    "day",
+    "text",
+    "place",
+    "point",
+    "miles",
 ]
+
+POINT = re.compile(r"(-?[0-9]{1,3}(?:\.[0-9]{1,5})?), ?(-?[0-9]{1,3}(?:\.[0-9]{1,5})?)")
+"""How a place is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +65,20 @@ FILTERS: tuple[Parameter, ...] = (
         example="E06000023",
     ),
     Parameter("region", "place", "region", "In any of these regions: code or name.", example="E12000009"),
+    Parameter(
+        "near",
+        "point",
+        "",
+        "A place, as latitude,longitude in degrees (WGS84, at most 5 decimals), to measure from: see withinMiles, and sort=distance.",
+        example="51.46,-0.01",
+    ),
+    Parameter(
+        "withinMiles",
+        "miles",
+        "",
+        "At most this many miles (1 to 300) from near, as the crow flies, to the middle of the home's postcode sector; no home that gives none.",
+        example="20",
+    ),
     Parameter(
         "provisionType", "any", "provisionType", "Any of these provision types.", "provision-types", "children-home"
     ),
@@ -192,7 +225,7 @@ PAGING: tuple[Parameter, ...] = (
         "sort",
         "text",
         "",
-        "default (available first, soonest response, newest word), price or newest.",
+        "default (available first, soonest response, newest word), price, newest, or distance (needs near).",
         example="price",
     ),
     Parameter("format", "text", "", "json, ndjson, csv or xlsx; instead of the Accept header.", example="csv"),
@@ -212,6 +245,10 @@ def _openapi(parameter: Parameter) -> dict[str, Any]:
         schema = {"type": "integer", "minimum": 0}
     elif parameter.kind == "flag":
         schema = {"type": "boolean"}
+    elif parameter.kind == "miles":
+        schema = {"type": "integer", "minimum": 1, "maximum": FARTHEST}
+    elif parameter.kind == "point":
+        schema = {"type": "string", "pattern": f"^{POINT.pattern}$"}
     elif parameter.kind == "day":
         schema = {"type": "string", "format": "date"}
     elif parameter.checked:

@@ -8,6 +8,7 @@ from datetime import date
 from functools import cache
 from urllib.parse import parse_qs
 
+from placefeed.adapters.postcodes import in_these_isles
 from placefeed.schema.codelists import codelist, judgements, local_authority, region
 from placefeed.service.channels.criteria import (
     OLDEST,
@@ -21,11 +22,13 @@ from placefeed.service.channels.criteria import (
     Gender,
     Judged,
     Judgement,
+    Near,
     Offered,
     Suits,
     Words,
 )
-from placefeed.service.channels.parameters import BY_NAME, Parameter
+from placefeed.service.channels.near import FARTHEST, Point, parameter
+from placefeed.service.channels.parameters import BY_NAME, POINT, Parameter
 from placefeed.service.errors import BadRequest
 from placefeed.service.publishing.sight import View
 
@@ -41,16 +44,18 @@ _JUDGEMENT = re.compile(r"([a-z0-9-]{1,40})(?:/([a-z0-9-]{1,40}))?:([a-z0-9-]{1,
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a reader asks for. `hidden` are the overall grades that are left out unless they are asked for.
+    """What a reader asks for. `hidden` are the overall grades that are left out unless they are asked for; `near` is from where
+    distances are measured.
 
     `key` is equal for filters that ask the same, however they were written; `said` is the same for the audit, without the
-    free text, in which somebody may have typed a name.
+    free text, in which somebody may have typed a name, and without the place, which may be where a child lives.
     """
 
     criteria: tuple[Criterion, ...]
     hidden: Judged | None
     key: str
     said: str
+    near: Point | None = None
 
     @staticmethod
     def parse(params: Params, *, also: Iterable[str] = ()) -> "Filter":
@@ -132,10 +137,11 @@ class _Parser:
                 self._criteria.append(criterion)
                 self._note(name, words)
         self._offered()
+        near = self._near()
         hidden = self._hidden()
         words = sorted(self._words)
-        said = "&".join("q" if word.startswith("q=") else word for word in words)
-        return Filter(tuple(self._criteria), hidden, "&".join(words), said)
+        said = "&".join(word.partition("=")[0] if word.startswith(("q=", "near=")) else word for word in words)
+        return Filter(tuple(self._criteria), hidden, "&".join(words), said, near)
 
     def _note(self, name: str, words: Iterable[object]) -> None:
         self._words.append(f"{name}={','.join(sorted(map(str, words)))}")
@@ -156,13 +162,13 @@ class _Parser:
             raise refuse(name, "takes true or false.")
         return text == "true"
 
-    def number(self, name: str, *, most: int) -> int | None:
-        """A whole number from 0."""
+    def number(self, name: str, *, most: int, least: int = 0) -> int | None:
+        """A whole number."""
         text = self.one(name)
         if text is None:
             return None
-        if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= most):
-            raise refuse(name, f"takes a whole number from 0 to {most}.")
+        if not (text.isascii() and text.isdigit() and len(text) <= 12 and least <= int(text) <= most):
+            raise refuse(name, f"takes a whole number from {least} to {most}.")
         return int(text)
 
     def codes(self, name: str) -> frozenset[str]:
@@ -249,6 +255,30 @@ class _Parser:
         if offered != Offered(frozenset(), frozenset(), None):
             self._criteria.append(offered)
             self._note("rate", [*offered.contracts, *offered.packages, f"<={offered.weekly_at_most}"])
+
+    def _near(self) -> Point | None:
+        near, within = self._point(), self.number("withinMiles", least=1, most=FARTHEST)
+        if near is None:
+            if within is not None:
+                raise refuse("withinMiles", "is measured from `near`: give that as well, as latitude,longitude.")
+            return None
+        self._note("near", [parameter(near)])
+        if within is not None:
+            self._criteria.append(Near(near, within))
+            self._note("withinMiles", [within])
+        return near
+
+    def _point(self) -> Point | None:
+        text = self.one("near")
+        if text is None:
+            return None
+        found = POINT.fullmatch(text)
+        if found is None:
+            raise refuse("near", "takes latitude,longitude in degrees with at most 5 decimals, such as 51.46,-0.01.")
+        latitude, longitude = float(found[1]), float(found[2])
+        if not in_these_isles(latitude, longitude):
+            raise refuse("near", "is not in the United Kingdom. Latitude comes first, then longitude: 51.46,-0.01.")
+        return latitude, longitude
 
     def _hidden(self) -> Judged | None:
         for name in ("needsStated", "risksStated"):

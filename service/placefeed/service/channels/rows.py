@@ -136,7 +136,7 @@ def _cut(body: bytes) -> tuple[bytes, int]:
 
 # -- orders -------------------------------------------------------------------------------------------------------------
 
-SORTS = ("default", "price", "newest")
+SORTS = ("default", "price", "newest", "distance")
 _LAST_BAND = 255
 
 
@@ -147,11 +147,11 @@ def _bands() -> dict[str, int]:
     }  # the codelist has the soonest first
 
 
-def order_key(row: Row, sort: str, *, available: bool, weekly: int | None = None) -> bytes:
-    """Where a row stands in an order: bytes that compare as the order does, and end in the id, so that no two are equal."""
+def order_key(row: Row, sort: str, *, available: bool, amount: int | None = None) -> bytes:
+    """Where a row stands in an order (of amounts, for price and distance; unknown ones last): bytes that compare as the order does, and end in the id, so that no two are equal."""
     group = b"\x00" if available else b"\x01"
-    if sort == "price":
-        return b"".join((group, (_FAR if weekly is None else weekly).to_bytes(8, "big"), row.id.encode()))
+    if sort in ("price", "distance"):
+        return b"".join((group, (_FAR if amount is None else amount).to_bytes(8, "big"), row.id.encode()))
     if sort == "newest":
         return b"".join((group, row.newest_first, row.id.encode()))
     return b"".join(

@@ -13,6 +13,7 @@ from placefeed.service.cli import (
     jobs,
     keys,
     organisations,
+    people,
     running,
     simulating,
     sources,
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("serve")(running.serve)
     app.command("worker")(running.worker)
     app.command("import-ofsted")(importing.import_ofsted)
+    app.command("import-postcodes")(importing.import_postcodes)
     app.command("simulate")(simulating.simulate)
     app.command("run")(jobs.run)
     app.command("doctor")(doctor.doctor)
@@ -36,5 +38,6 @@ def register(app: typer.Typer) -> None:
         ("key", keys.app),
         ("source", sources.app),
         ("speaks-for", speaking.app),
+        ("person", people.app),
     ):
         app.add_typer(group, name=name)

@@ -1,4 +1,4 @@
-"""`placefeed import-ofsted`: Ofsted's files into the register, with counts that people and machines can read."""
+"""`placefeed import-ofsted`, `placefeed import-postcodes`: public files into the register, with counts that people and machines can read."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -90,3 +90,40 @@ def _tell(result: dict[str, Any]) -> None:
     for issue in result["issues"][:5]:
         times = f" ({issue['count']:,} times)" if issue.get("count", 1) > 1 else ""
         say(f"  {issue['severity']}: {issue['message']}{times} {issue.get('advice', '')}")
+
+
+def import_postcodes(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="The National Statistics Postcode Lookup (NSPL) of the ONS, of any year: its ZIP, or the large CSV in its folder Data.",
+            show_default=False,
+        ),
+    ],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import where postcode sectors lie, so that lists can say how far a home is. Only the middle of each sector is kept.
+
+    A newer file replaces what was imported before; the same file again changes nothing. Ends with 1 if it cannot be imported.
+    """
+    from placefeed.adapters.postcodes import open_postcodes
+    from placefeed.service.register.postcodes import middles_of, store
+
+    with opened(data, as_json=as_json) as here, progress(quiet=as_json) as bars:
+        with open_postcodes(file, report=bars("Reading")) as lookup:
+            middles = middles_of(lookup)  # before the transaction: it takes half a minute
+        with writing(here) as session:
+            result = store(session, middles, now=here.now)
+            audited(session, here, "postcodes.imported", file.name, sectors=result.sectors, settings=result.settings)
+    if as_json:
+        print_json({"file": file.name, **result.to_dict()})
+        return
+    say(
+        f"{file.name}: {result.rows:,} rows; {result.live:,} postcodes in use, {result.ended:,} ended, {result.nowhere:,} without a grid reference."
+    )
+    say(
+        f"  {result.sectors:,} sectors: {result.new:,} new, {result.moved:,} moved, {result.unchanged:,} as before; {result.gone:,} gone."
+    )
+    say(f"  {result.settings:,} settings are worked out again.")

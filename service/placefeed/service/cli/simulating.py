@@ -110,8 +110,9 @@ def demo(
     check_port("127.0.0.1", port)
     with failures():
         exchange = settings_of(
-            data, base_url=f"http://127.0.0.1:{port}", rate_per_minute=0, worker=True, allow_loopback=True
-        )
+            data, base_url=f"http://127.0.0.1:{port}", rate_per_minute=0, worker=True, allow_loopback=True,
+            second_factor_for_operators=False,
+        )  # fmt: skip
         Demo(exchange, port=port, seed=seed, size=settings, ofsted=ofsted, say=say).run()
 
 

@@ -20,6 +20,7 @@ class Keys:
     members: dict[str, str] = field(default_factory=dict)
     providers: dict[str, str] = field(default_factory=dict)
     folder_of: str | None = None  # the provider whose feed lies in a watched folder
+    people: dict[str, dict[str, str]] = field(default_factory=dict)  # who signs in to the pages, and how
 
     def write(self, data: Path) -> None:
         """Put them into the folder, whole or not at all."""
@@ -39,8 +40,8 @@ def read(data: Path) -> Keys | None:
     except orjson.JSONDecodeError:
         found = None
     names = set(Keys.__dataclass_fields__)
-    if not isinstance(found, dict) or not names <= found.keys():
+    if not isinstance(found, dict) or not names - {"people"} <= found.keys():  # a demo of before had nobody
         raise ValueError(
             f"{data / FILE} is not the file of keys of a demo. Remove the folder {data}, or name another with --data."
         )
-    return Keys(**{name: found[name] for name in names})
+    return Keys(**{name: found[name] for name in names & found.keys()})

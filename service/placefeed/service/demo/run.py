@@ -17,11 +17,14 @@ from placefeed.service.clock import Clock, system_clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database, secret_of
 from placefeed.service.demo import keys as kept
+from placefeed.service.demo.accounts import settle_accounts
 from placefeed.service.demo.keys import Keys
 from placefeed.service.demo.people import CONSORTIA, EVERYONE, folder_of, settle
 from placefeed.service.demo.providers import Crowd
 from placefeed.service.migrations import upgrade
+from placefeed.service.register import postcodes
 from placefeed.service.register.load import load, read_file
+from placefeed.service.simulate import places
 from placefeed.service.simulate.england import SETTINGS, england
 from placefeed.service.simulate.forms import sendings
 from placefeed.service.simulate.owners import owners_of
@@ -97,6 +100,8 @@ class Demo:
                 self._say(
                     f"{data} holds a demo already, of another England; it is used as it is. Remove the folder to make it anew."
                 )
+            if not keys.people:
+                self._open_accounts(database, keys)
             return keys, True
         finally:
             database.close()
@@ -115,9 +120,16 @@ class Demo:
         reading = read_file(self._register(), name=ofsted or "")
         with database.write() as session:
             load(session, reading, complete=self._ofsted is None, simulated=self._ofsted is None, now=now)
+            postcodes.store(session, postcodes.invented(places.sectors()), now=now)
             self._settle(session, keys)
             keys.write(data)  # before the commit: keys of nobody do no harm, people without keys would
         return keys
+
+    def _open_accounts(self, database: Database, keys: Keys) -> None:
+        """People for the folder of a demo from before there were pages."""
+        with database.write() as session:
+            settle_accounts(session, owners_of(registered(session)), keys=keys, now=self._clock())
+            keys.write(self._settings.data)
 
     def _register(self) -> bytes:
         if self._ofsted is not None:
@@ -130,6 +142,7 @@ class Demo:
         settle(
             session, owners, keys=keys, data=self._settings.data, secret=secret_of(self._settings), now=self._clock()
         )
+        settle_accounts(session, owners, keys=keys, now=self._clock())
 
     def _world(self, keys: Keys) -> World:
         """The providers, from the register as it is; made while the server starts already."""
@@ -164,19 +177,23 @@ class Demo:
             member_key=key,
             known=known,
             clock=self._clock,
-            ready=lambda url: self._tell(url, member, key),
+            ready=lambda url: self._tell(url, member, key, keys.people),
             done=lambda sent: self._say(
                 f"All {len(pushing):,} simulated providers have sent what they have ({sent:,} sendings). News comes a few times a minute."
             ),
         )
 
-    def _tell(self, url: str, member: str, key: str) -> None:
+    def _tell(self, url: str, member: str, key: str, people: dict[str, dict[str, str]]) -> None:
         base, data = self._settings.base_url, self._settings.data
+        accounts = "".join(
+            f"  {each['email']:<26}{each['password']}   {each['organisation']}\n" for each in people.values()
+        )
         self._say(
             f"Ready after {time.monotonic() - self._begun:.0f} s. Everything in it is simulated.\n"
-            f"\n  Open        {base}/docs\n"
-            f"  Keys        {data / kept.FILE} (one each for the operator, members and providers)\n"
-            f"  Consortia   {', '.join(CONSORTIA)}; the key below is {member}'s\n"
+            f"\nOpen {base}/sign-in in your browser and sign in as one of these people:\n\n{accounts}"
+            f"\n  For developers  {base}/docs\n"
+            f"  Keys            {data / kept.FILE} (one each for the operator, members and providers; the passwords above)\n"
+            f"  Consortia       {', '.join(CONSORTIA)}; the key below is {member}'s\n"
             f"\nThe live vacancy list, as a member reads it:\n"
             f'\ncurl -H "Authorization: Bearer {key}" "{url}"\n'
             f"\nCtrl-C ends the demo."

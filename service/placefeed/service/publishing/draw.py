@@ -61,7 +61,7 @@ def draw(
     key = (word.source_id, word.item, word.offer)
     listing_id = moment.id_of(key)
     origin = origin_of(word.document) if speaker.exchange is not None else {}
-    unit = origin.get("unit") or pools.units.get(Pools.unit_of(word))
+    unit = origin.get("unit") or pools.in_unit(word)
     reason = "stale" if age.state == "stale" else "absence-unconfirmed" if word.source_id in known.waiting else origin.get("unknown")  # fmt: skip
     since = stated_at(word, speaker)
 
@@ -107,7 +107,8 @@ def draw(
         }
         if "localAuthority" in setting:
             body["unit"]["localAuthority"] = setting["localAuthority"]
-    return Drawn(key, listing_id, body, restricted, facts_of(body, rates, ofsted, word), audiences, None)
+    at = known.sectors.get((unit or {}).get("postcodeSector", ""))
+    return Drawn(key, listing_id, body, restricted, facts_of(body, rates, ofsted, word, at), audiences, None)
 
 
 def setting_document(known: Known, profile: Mapping[str, Any], authority: str | None = None) -> dict[str, Any]:
@@ -130,9 +131,13 @@ def setting_document(known: Known, profile: Mapping[str, Any], authority: str | 
 
 
 def facts_of(
-    body: Mapping[str, Any], rates: Iterable[Mapping[str, Any]], ofsted: Reconciled, word: Word
+    body: Mapping[str, Any],
+    rates: Iterable[Mapping[str, Any]],
+    ofsted: Reconciled,
+    word: Word,
+    at: list[float] | None = None,
 ) -> dict[str, Any]:
-    """What filters may ask of a listing, flat; the same on every channel (see channels/query)."""
+    """What filters may ask of a listing, flat; the same on every channel (see channels/query). `at`: the middle of its postcode sector."""
     setting, vacancy = body["setting"], body["vacancy"]
     ages = vacancy.get("ages") or setting.get("ages") or {}
     needs, risks = vacancy.get("needs", {}), vacancy.get("risks", {})
@@ -189,6 +194,7 @@ def facts_of(
         "asOf": iso(word.as_of),
         "simulated": bool(body["provenance"].get("simulated")),
         "via": body["provenance"].get("via"),
+        "at": at,
     }
 
 

@@ -1,7 +1,7 @@
 """What `derive` is given: everything known of one setting, loaded for a whole batch in a few statements."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ import orjson
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from placefeed.adapters.federation import exchange_name
+from placefeed.adapters.federation import exchange_name, origin_of
 from placefeed.service.access.sources import FEDERATION
 from placefeed.service.bulk import as_stored, instant_of
 from placefeed.service.clock import london_day
@@ -22,6 +22,7 @@ from placefeed.service.tables import (
     ConsortiumProvider,
     Delegation,
     Organisation,
+    PostcodeSector,
     RegisterInspection,
     RegisterSetting,
     Source,
@@ -78,6 +79,9 @@ class Known:
     takes: list[Take] = field(default_factory=list)
     takes_of_exchanges: dict[str, list[Take]] = field(default_factory=dict)  # by organisation, where nobody here speaks
     waiting: frozenset[str] = frozenset()  # sources whose absence of this setting waits for a person's word
+    sectors: Mapping[str, list[float]] = field(
+        default_factory=dict
+    )  # where they lie: those that words of the batch name
 
 
 @dataclass(slots=True)
@@ -111,6 +115,7 @@ def load(session: Session, urns: Sequence[str]) -> Loaded:
         waiting[urn].add(source_id)
     for urn, sources in waiting.items():
         known[urn].waiting = frozenset(sources)
+    _sectors(session, known, speakers)
     return Loaded(known, speakers)
 
 
@@ -127,6 +132,9 @@ _WORDS = about(
 _INSPECTIONS, _REGISTERED = about(RegisterInspection), about(RegisterSetting)
 _CERTIFICATES = about(Certificate)
 _WAITING = about(Absence, col(Absence.urn), col(Absence.source_id)).where(col(Absence.state) == "waiting")
+_SECTORS = sa.select(col(PostcodeSector.sector), col(PostcodeSector.latitude), col(PostcodeSector.longitude)).where(
+    col(PostcodeSector.sector).in_(sa.bindparam("sectors", expanding=True))
+)
 _SPEAKERS = sa.select(
     col(Source.id), col(Source.name), col(Source.organisation_id), col(Organisation.name), col(Source.precedence), col(Source.simulated),
     col(Source.transport), col(Source.address), col(Source.state), sa.case((col(Source.transport) == FEDERATION, col(Source.cursor))),
@@ -187,6 +195,23 @@ def _providers(session: Session, known: dict[str, Known], urns: Sequence[str]) -
     for setting in known.values():
         if setting.provider is not None:
             setting.takes = takes[setting.provider.id]
+
+
+def _sectors(session: Session, known: dict[str, Known], speakers: dict[str, Speaker]) -> None:
+    words = [word for setting in known.values() for word in setting.words]
+    units = [unit for word in words if word.part == "setting" for unit in word.document.get("units", ())]
+    units += [
+        origin_of(word.document).get("unit", {}) for word in words if speakers[word.source_id].exchange is not None
+    ]
+    named = {unit["postcodeSector"] for unit in units if "postcodeSector" in unit}
+    if not named:
+        return
+    lie = {
+        sector: [latitude, longitude]
+        for sector, latitude, longitude in session.connection().execute(_SECTORS, {"sectors": sorted(named)})
+    }
+    for setting in known.values():
+        setting.sectors = lie
 
 
 def _takes_of_exchanges(session: Session, known: dict[str, Known], speakers: dict[str, Speaker]) -> None:

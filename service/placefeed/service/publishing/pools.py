@@ -35,6 +35,11 @@ class Pools:
         """The unit a vacancy is in; '' for a plain home's only one."""
         return str(word.document.get("unit", ""))
 
+    def in_unit(self, word: Word) -> dict[str, Any] | None:
+        """The unit a vacancy is in: the one it names, else the only one there is."""
+        named = self.unit_of(word)
+        return next(iter(self.units.values())) if not named and len(self.units) == 1 else self.units.get(named)
+
     def name_of(self, word: Word) -> str:
         """The pool a vacancy draws on: the one it names, or its unit's."""
         return str(word.document.get("uses", {}).get("pool") or f"unit:{self.unit_of(word)}")

@@ -213,7 +213,11 @@ def write_listing(writer: Writer, loaded: Loaded, urn: str, before: Held | None,
     hashed = content_hash(drawn)
     alive = before if before is not None and before.state == "updated" else None
     if alive is not None and alive.body == body and alive.restricted == drawn.restricted:
-        if sorted(alive.audiences) != audiences or alive.changes_at != drawn.changes_at:
+        if (
+            sorted(alive.audiences) != audiences
+            or alive.changes_at != drawn.changes_at
+            or document_of(alive.facts).get("at") != drawn.facts["at"]
+        ):
             _change_sight(writer, alive, audiences, drawn)
         return
     position = writer.next()
@@ -272,8 +276,9 @@ def _end(writer: Writer, before: Held) -> None:
 
 
 def _change_sight(writer: Writer, before: Held, audiences: list[str], drawn: Drawn) -> None:
-    """The listing says what it said; only who sees it, or when it will change, is another."""
-    writer.listing(**before._replace(audiences=audiences, changes_at=drawn.changes_at)._asdict())
+    """The listing says what it said; only who sees it, when it will change, or where its postcode sector lies is another."""
+    facts = {**document_of(before.facts), "at": drawn.facts["at"]}
+    writer.listing(**before._replace(audiences=audiences, changes_at=drawn.changes_at, facts=facts)._asdict())
     position = writer.next()
     writer.change(
         position=position,
@@ -281,7 +286,7 @@ def _change_sight(writer: Writer, before: Held, audiences: list[str], drawn: Dra
         listing_id=before.id,
         events=[],
         before=before.facts,
-        after=before.facts,
+        after=facts,
         audiences_before=before.audiences,
         audiences_after=audiences,
         organisation_id=before.organisation_id or None,

@@ -89,6 +89,15 @@ def load(
     return loading.result
 
 
+def rehearse(session: Session, reading: Reading, *, complete: bool = False, now: datetime) -> ImportResult:
+    """What `load` would do, without doing it: it is done and undone. Raises as `load` does."""
+    with session.begin_nested() as point:
+        result = load(session, reading, complete=complete, now=now)
+        point.rollback()
+    session.expunge_all()
+    return result
+
+
 def _dated(file: OfstedFile, before: RegisterFile | None, *, complete: bool, now: datetime) -> date:
     if file.kind == "movements":
         raise Invalid(

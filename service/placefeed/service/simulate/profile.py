@@ -6,6 +6,7 @@ from typing import Any
 
 from placefeed.adapters.ofsted import OfstedRow
 from placefeed.service.simulate.names import marked, slug
+from placefeed.service.simulate.places import sector_in
 from placefeed.service.simulate.prices import FAMILY, FOSTERING, SUPPORTED
 
 SELLS = frozenset(
@@ -42,6 +43,9 @@ _MODELS = (
 )
 _CATEGORIES = ("single-occupancy", "shared-ring-fenced", "shared-not-ring-fenced")
 _MOST_UNITS = 40
+_PLACED = 0.92
+"""The share of settings that say in which postcode sector they are."""
+_ONLY_UNIT = {SUPPORTED: "premises", FOSTERING: "team"}
 
 
 @dataclass(slots=True)
@@ -60,7 +64,8 @@ class Profile:
     models: list[str]
     services: list[dict[str, Any]]
     telephone: str
-    units: list[dict[str, Any]] = field(default_factory=list)
+    units: list[dict[str, Any]] = field(default_factory=list)  # where there are several
+    sector: str | None = None  # of the only one
 
     @property
     def kind(self) -> str:
@@ -88,6 +93,9 @@ class Profile:
             "localAuthority": row.local_authority, "modelsOfCare": self.models, "services": self.services, "units": self.units,
             "shortBreaksOnly": row.short_breaks_only,
         }  # fmt: skip
+        if self.sector and not self.units:
+            kind = _ONLY_UNIT.get(self.kind, "building")
+            optional["units"] = [{"id": "main", "kind": kind, "postcodeSector": self.sector}]
         if self.kind == "children-home":
             optional["registeredNeeds"] = ["emotional-and-behavioural-difficulties"]
         return document | {name: value for name, value in optional.items() if value not in (None, [], False)}
@@ -112,7 +120,14 @@ def profile_of(row: OfstedRow, rng: Random, *, said_at: str) -> Profile:
         else [],
         telephone=f"01632 960{rng.randrange(1000):03}",  # numbers that are kept for drama
         units=_units(row, rng),
+        sector=_sector(row),
     )
+
+
+def _sector(row: OfstedRow, part: str = "") -> str | None:
+    """About where it stands; some do not say. Of a series of its own: it changes nothing else that is drawn."""
+    rng = Random(f"sector {row.urn} {part}")  # noqa: S311 - nothing here is secret
+    return sector_in(row.local_authority, rng) if rng.random() < _PLACED else None
 
 
 def _units(row: OfstedRow, rng: Random) -> list[dict[str, Any]]:
@@ -121,6 +136,17 @@ def _units(row: OfstedRow, rng: Random) -> list[dict[str, Any]]:
         return []
     spread = {"localAuthority": row.local_authority} if row.local_authority else {}
     return [
-        {"id": f"p{number}", "kind": "premises", **spread, "category": rng.choice(_CATEGORIES)}
+        {
+            "id": f"p{number}",
+            "kind": "premises",
+            **spread,
+            **_about(row, f"p{number}"),
+            "category": rng.choice(_CATEGORIES),
+        }
         for number in range(1, count + 1)
     ]
+
+
+def _about(row: OfstedRow, part: str) -> dict[str, str]:
+    sector = _sector(row, part)
+    return {"postcodeSector": sector} if sector else {}

@@ -16,7 +16,7 @@ COMMANDS = "placefeed.commands"
 OURS = ("validate", "template", "push", "list", "follow", "stream", "subscribe")
 # Known by name, so that a missing extra can be told from a misspelt command.
 OF_THE_SERVICE = (
-    "demo", "serve", "worker", "db", "org", "consortium", "key", "source", "speaks-for", "import-ofsted", "simulate", "run", "doctor",
+    "demo", "serve", "worker", "db", "org", "consortium", "key", "source", "speaks-for", "import-ofsted", "import-postcodes", "simulate", "run", "doctor",
 )  # fmt: skip
 
 app = typer.Typer(
