@@ -7,7 +7,7 @@ OFSTED ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test chromium validators check bench lock derived clean
+.PHONY: help install demo test chromium validators check bench screenshots lock derived clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -33,6 +33,9 @@ check: .venv/installed-dev ## ruff, mypy strict, import-linter, alembic check
 
 bench: .venv/installed-bench ## intake and list figures beside their limits and peers, in one run
 	$(BIN)/python -m tests.bench $(ARGS)
+
+screenshots: .venv/installed-dev chromium ## take the pictures of the README anew
+	$(BIN)/python -m tests.browser.screenshots
 
 lock: .venv/installed-dev ## resolve requirements anew (needs uv)
 	uv pip compile pyproject.toml requirements/build.in --extra service $(LOCK) -o requirements/base.txt

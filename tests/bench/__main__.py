@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from tests.bench import intake, lists, meanwhile, million, push, stream
+from tests.bench import intake, lists, meanwhile, million, pages, push, stream
 from tests.bench.exchange import POSTGRES
 from tests.bench.report import Row, machine, progress, table
 
@@ -24,6 +24,7 @@ GROUPS = {
     "stream-memory": stream.memory,
     "webhooks": push.webhooks,
     "matching": push.matching,
+    "pages": pages.rows,
 }
 
 

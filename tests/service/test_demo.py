@@ -131,6 +131,15 @@ def test_everyone_is_there_and_all_of_it_is_right(start: Any) -> None:
     assert submissions
     assert {submission["state"] for submission in submissions} == {"done"}
 
+    # Everybody whose password was printed comes in: to where they work, the operator without a second factor.
+    assert set(keys["people"]) == {"commissioner", "provider", "operator"}
+    for each in keys["people"].values():
+        assert each["password"] in "".join(demo.said)
+        with httpx2.Client(base_url=base, headers={"Accept": "text/html"}) as browser:
+            form = {"email": each["email"], "password": each["password"], "next": "/people"}
+            assert browser.post("/sign-in", data=form).headers["location"] == "/people"
+            assert each["organisation"] in browser.get("/people").text
+
     # Members of different consortia see different lists, and nobody sees nothing.
     def counts() -> set[int]:
         return {

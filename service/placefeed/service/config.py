@@ -2,9 +2,11 @@
 `$CREDENTIALS_DIRECTORY` (`placefeed_secret`...); defaults run on a laptop."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
@@ -25,9 +27,9 @@ class OidcProvider(BaseModel):
 
     title: str = Field(description="What the button says, such as “Sign in with your Lewisham account”.")
     issuer: str = Field(description="The issuer's address, below which /.well-known/openid-configuration stands.")
-    client_id: str
-    client_secret: SecretStr
-    scopes: str = Field(default="openid profile email")
+    client_id: str = Field(description="As the provider knows us.")
+    client_secret: SecretStr = Field(description="What we show the provider.")
+    scopes: str = Field(default="openid profile email", description="What is asked for; openid must be among it.")
     email_claim: str = Field(
         default="email", description="The claim that holds the address; Entra ID: `preferred_username`."
     )
@@ -39,6 +41,19 @@ class OidcProvider(BaseModel):
         default=None,
         description="Whoever signs in from `domains` for the first time works there, to look; without it only who is invited.",
     )
+
+    @field_validator("issuer")
+    @classmethod
+    def _safe(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+            raise ValueError("the issuer's address begins with https://")
+        return value
+
+    @field_validator("domains")
+    @classmethod
+    def _small(cls, value: list[str]) -> list[str]:
+        return [each.strip().lower().lstrip("@") for each in value]
 
 
 class Settings(BaseSettings):
@@ -180,6 +195,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Other sign-ins (OpenID Connect) by a short name, as JSON; see deploy/README.md for Entra ID.",
     )
+    second_factor_for_operators: bool = Field(
+        default=True,
+        description="The operator's people who sign in with a password must have a second factor; off only where nothing is real.",
+    )
     remind_after: float = Field(
         default=0.75,
         gt=0,
@@ -241,6 +260,14 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("oidc")
+    @classmethod
+    def _named(cls, value: dict[str, OidcProvider]) -> dict[str, OidcProvider]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", name) or name in ("code", "password", "test"):
+                raise ValueError(f"“{name}” cannot be the name of a sign-in: use small letters, figures and hyphens")
+        return value
 
     @property
     def https(self) -> bool:

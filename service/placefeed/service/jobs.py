@@ -12,6 +12,7 @@ from placefeed.service import purge as keeping
 from placefeed.service.access.sources import POLLED
 from placefeed.service.channels import editions as edition_files
 from placefeed.service.channels import open_feed, summary
+from placefeed.service.channels.reminders import sending as reminding
 from placefeed.service.channels.subscriptions import owners
 from placefeed.service.clock import LONDON, Clock
 from placefeed.service.config import Settings
@@ -64,6 +65,16 @@ def late_sources(database: Database, settings: Settings, clock: Clock) -> str:
 def tell_owners(database: Database, settings: Settings, clock: Clock) -> str:
     """Write to the owners of subscriptions that have stopped."""
     return f"{owners.tell_owners(database, settings, clock)} told"
+
+
+def remind(database: Database, settings: Settings, clock: Clock) -> str:
+    """Write to the people of providers whose word grows old, once a day each."""
+    return reminding.remind(database, settings, clock)
+
+
+def send_reminders(database: Database, settings: Settings, clock: Clock) -> str:
+    """Try again what the mail server did not take."""
+    return f"{reminding.send_waiting(database, settings, clock)} sent"
 
 
 def refresh_ofsted(database: Database, settings: Settings, clock: Clock) -> str:

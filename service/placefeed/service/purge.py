@@ -18,15 +18,21 @@ from placefeed.service.tables import (
     Delivery,
     Edition,
     EditionFile,
+    FailedSignIn,
     Head,
     Idempotency,
+    Identity,
     JobRun,
     Listing,
     Notice,
     Observation,
+    OneUse,
+    Person,
+    Post,
     Quarantine,
     ShownSetting,
     SightChange,
+    SignIn,
     Source,
     Standing,
     Submission,
@@ -129,6 +135,21 @@ def keepings(settings: Settings) -> list[Keeping]:
         ),
         Keeping("job runs", timedelta(days=30), JobRun, lambda limit: col(JobRun.slot) < limit),
         Keeping("settled alerts", timedelta(days=90), Alert, lambda limit: col(Alert.resolved_at) < limit),
+        Keeping("sign-ins that are over", timedelta(days=30), SignIn, lambda limit: col(SignIn.expires_at) < limit),
+        Keeping("links that work once", timedelta(days=30), OneUse, lambda limit: col(OneUse.expires_at) < limit),
+        Keeping(
+            "accounts that nobody took up",
+            timedelta(days=30),
+            Person,
+            lambda limit: sa.and_(
+                col(Person.password).is_(None),
+                col(Person.created_at) < limit,
+                col(Person.id).not_in(sa.select(Post.person_id)),  # type: ignore[call-overload]
+                col(Person.id).not_in(sa.select(Identity.person_id)),  # type: ignore[call-overload]
+                ~sa.exists().where(col(OneUse.person_id) == col(Person.id), col(OneUse.expires_at) > limit),
+            ),
+        ),
+        Keeping("failed sign-ins", timedelta(days=7), FailedSignIn, lambda limit: col(FailedSignIn.at) < limit),
         Keeping("audit", settings.keep_audit, Audit, lambda limit: col(Audit.at) < limit),
     ]
 

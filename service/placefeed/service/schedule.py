@@ -57,6 +57,14 @@ def table(settings: Settings) -> list[Job]:
             "write to the owners of subscriptions that have stopped",
         ),
         Job(
+            "remind",
+            "30 9,16 * * *",
+            jobs.remind,
+            hour,
+            "remind the people of providers, at most once a day, of homes whose word grows old",
+        ),
+        Job("send-reminders", "*/5 * * * *", jobs.send_reminders, quarter, "try again reminders that were not taken"),
+        Job(
             "refresh-ofsted",
             "20 * * * *",
             jobs.refresh_ofsted,

@@ -9,7 +9,7 @@ from httpx2 import Response
 
 from placefeed.service.running.origin import cookie_name
 from tests.service.api.conftest import bare, make_app, world
-from tests.service.api.exchange import World
+from tests.service.api.exchange import World, peopled
 from tests.service.people import somebody
 
 __all__ = ["bare", "make_app", "world"]
@@ -45,9 +45,11 @@ class Browser:
         return self.world.client.request(method, path, headers=headers, follow_redirects=False, **options)
 
 
-@pytest.fixture
-def visit(world: World) -> Callable[..., Browser]:
-    """`visit("member")`, `visit("provider", level="reader")`, `visit()`: a browser, with somebody of that role signed in or nobody."""
+Open = Callable[..., Browser]
+
+
+def opener(world: World) -> Open:
+    """`open("member")`, `open("provider", level="reader")`, `open()`: a browser, with somebody of that role signed in or nobody."""
 
     def open_browser(role: str | None = None, *, level: str = "manager", **options: Any) -> Browser:
         if role is None:
@@ -58,3 +60,19 @@ def visit(world: World) -> Callable[..., Browser]:
         return Browser(world, cookie, person_id)
 
     return open_browser
+
+
+@pytest.fixture
+def visit(world: World) -> Open:
+    """Browsers on the exchange of the routes' tests: see `opener`."""
+    return opener(world)
+
+
+@pytest.fixture
+def visit_of() -> Callable[[World], tuple[World, Open]]:
+    """The same on an exchange with settings of one's own: put everybody in, and open browsers."""
+
+    def people_it(bare: World) -> tuple[World, Open]:
+        return peopled(bare), opener(bare)
+
+    return people_it

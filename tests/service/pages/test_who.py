@@ -1,9 +1,6 @@
 """Every page and form as every role: one table, and no page that is not in it."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,16 +9,11 @@ from fastapi.routing import APIRoute
 
 from placefeed.service.app import PAGES
 from placefeed.service.pages.visitors import Visit
-from tests.service import pages
 from tests.service.api.exchange import OURS, World, feed_of
+from tests.service.pages.walk import MODULES, module_of
 from tests.service.pages.who import ROLES, Row
 
-MODULES = sorted(name for _finder, name, _package in pkgutil.iter_modules(pages.__path__) if name.startswith("who_"))
 ROUTES = [route for router in PAGES for route in router.routes if isinstance(route, APIRoute)]
-
-
-def module_of(name: str) -> ModuleType:
-    return importlib.import_module(f"tests.service.pages.{name}")
 
 
 def decisions(dependant: Dependant) -> Iterable[Visit]:

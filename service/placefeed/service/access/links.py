@@ -20,7 +20,7 @@ from sqlmodel import Session, col
 from placefeed.service.errors import NotFound
 from placefeed.service.tables import OneUse
 
-INVITATION, RESET, UNCHANGED = "invitation", "reset", "unchanged"
+INVITATION, RESET, UNCHANGED, HALF_WAY = "invitation", "reset", "unchanged", "half-way"
 LONGEST = 100  # characters of a token that we look at
 REFUSAL = "This link has been used already, has expired, or is not complete. Ask for a new one."
 """The same words whatever is wrong: nothing can be learnt by guessing."""
@@ -87,11 +87,22 @@ def consume(session: Session, token: str, *, kind: str, now: datetime) -> OneUse
     return row
 
 
-def void(session: Session, *, kind: str, person_id: str, organisation_id: str | None = None, now: datetime) -> None:
-    """Make a person's links of a kind useless (for one organisation, if given): a newer one took their place, or they are not wanted."""
+def void(session: Session, *, kind: str, person_id: str, organisation_id: str | None = None, now: datetime) -> int:
+    """Make a person's links of a kind useless (for one organisation, if given); returns how many there were."""
     query = sa.update(OneUse).where(
         col(OneUse.kind) == kind, col(OneUse.person_id) == person_id, col(OneUse.used_at).is_(None)
     )
     if organisation_id is not None:
         query = query.where(col(OneUse.organisation_id) == organisation_id)
-    session.execute(query.values(used_at=now))
+    done: Any = session.execute(query.values(used_at=now))
+    return int(done.rowcount)
+
+
+def made_since(session: Session, *, kind: str, person_id: str, since: datetime) -> int:
+    """How many links of a kind were made for somebody since then."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(OneUse)
+        .where(col(OneUse.kind) == kind, col(OneUse.person_id) == person_id, col(OneUse.created_at) > since)
+    )
+    return int(session.execute(query).scalar_one())

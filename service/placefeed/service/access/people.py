@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from placefeed.service.access import sign_ins
-from placefeed.service.access.who import LEVELS, PERSON, ROLE_OF_KIND, scopes_of
+from placefeed.service.access.who import LEVELS, PERSON, PUBLIC, ROLE_OF_KIND, Caller, scopes_of
 from placefeed.service.db import tell
 from placefeed.service.errors import Conflict, Invalid, NotFound
 from placefeed.service.tables import Organisation, Person, Post
@@ -26,18 +26,47 @@ def address(text: str) -> str:
     return found
 
 
+def called_by(text: str) -> str:
+    """A name as it is kept: on one line. Raises Invalid."""
+    found = " ".join(text.split())
+    if not found or len(found) > 200 or not found.isprintable():
+        raise Invalid("Enter a name of at most 200 characters.", errors=[{"pointer": "/name"}])
+    return found
+
+
 def create_person(session: Session, *, email: str, name: str, now: datetime) -> Person:
     """Make an account, without a way to sign in yet. Raises Invalid or Conflict."""
     kept = address(email)
-    called = " ".join(name.split())
-    if not called or len(called) > 200:
-        raise Invalid("Enter a name of at most 200 characters.", errors=[{"pointer": "/name"}])
+    called = called_by(name)
     if find(session, kept) is not None:
         raise Conflict("There is an account with this email address already.", errors=[{"pointer": "/email"}])
     person = Person(id=secrets.token_hex(8), email=kept, name=called, created_at=now)
     session.add(person)
     session.flush()
     return person
+
+
+def rename(session: Session, person_id: str, name: str) -> None:
+    """Change somebody's name. Raises NotFound or Invalid."""
+    person = get(session, person_id)
+    person.name = called_by(name)
+    session.add(person)
+    session.flush()
+    tell(session, "access")
+
+
+def as_caller(person: Person) -> Caller:
+    """A person in the audit, where they act for themselves and no organisation."""
+    return Caller(key_id=None, organisation_id=None, role=PUBLIC, name=person.name, person_id=person.id)
+
+
+def list_people(session: Session) -> list[tuple[Person, list[tuple[str, str]]]]:
+    """Every account, by name, with its posts: (organisation, level)."""
+    posts: dict[str, list[tuple[str, str]]] = {}
+    for post in session.exec(select(Post).order_by(Post.organisation_id)):
+        posts.setdefault(post.person_id, []).append((post.organisation_id, post.level))
+    everyone = session.exec(select(Person).order_by(sa.func.lower(Person.name), col(Person.id)))
+    return [(person, posts.get(person.id, [])) for person in everyone]
 
 
 def find(session: Session, email: str) -> Person | None:

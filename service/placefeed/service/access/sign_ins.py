@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from placefeed.service.access.who import ROLE_OF_KIND, Caller, scopes_of
+from placefeed.service.access.who import OPERATOR, PUBLIC, ROLE_OF_KIND, Caller, scopes_of
 from placefeed.service.clock import Clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database, tell
@@ -29,6 +29,7 @@ KEPT_FOR = timedelta(seconds=5)  # as the keyring: the longest that what another
 SEEN_EVERY = timedelta(minutes=5)  # how finely it is noted when somebody was last there: not a write for every page
 LONGEST = 100  # characters of a cookie that we look at
 MOST = 10_000
+OWN_WAY = "password"  # how somebody signed in; at another sign-in a second factor is for that one to ask
 
 
 class Place(NamedTuple):
@@ -52,11 +53,21 @@ class Visitor:
     place: Place | None
     caller: Caller | None
     lifted: str | None  # the reason for which hidden grades are shown
+    how: str = ""
+    second_factor: bool = False
+    must_enrol: bool = False  # an operator without a second factor: until there is one there is no `caller`
 
     @property
     def role(self) -> str | None:
         """provider, member or operator."""
         return self.caller.role if self.caller else None
+
+    @property
+    def acting(self) -> Caller:
+        """Who the audit says it was, also while they work for nobody."""
+        return self.caller or Caller(
+            key_id=None, organisation_id=None, role=PUBLIC, name=self.name, person_id=self.person_id
+        )
 
     @property
     def manages(self) -> bool:
@@ -92,10 +103,20 @@ def digest_of(text: str) -> bytes:
 
 def visitor_of(session: Session, text: str, *, settings: Settings, now: datetime) -> Visitor | None:
     """Who this cookie belongs to; None where it is unknown or over."""
+    return _visitor(session, col(SignIn.digest) == digest_of(text[:LONGEST]), settings, now)
+
+
+def visitor_by_id(session: Session, sign_in_id: str, *, settings: Settings, now: datetime) -> Visitor | None:
+    """The visitor of a session as it is now; None where it is over."""
+    return _visitor(session, col(SignIn.id) == sign_in_id, settings, now)
+
+
+def _visitor(session: Session, which: sa.ColumnElement[bool], settings: Settings, now: datetime) -> Visitor | None:
     found = session.execute(
         sa.select(SignIn, Person)
         .join(Person, col(Person.id) == col(SignIn.person_id))
-        .where(col(SignIn.digest) == digest_of(text[:LONGEST]), *_good(settings, now))
+        .where(which, *_good(settings, now))
+        .execution_options(populate_existing=True)
     ).first()
     if found is None:
         return None
@@ -103,7 +124,14 @@ def visitor_of(session: Session, text: str, *, settings: Settings, now: datetime
     places = _places(session, person.id)
     place = next((one for one in places if one.organisation_id == row.organisation_id), None)
     caller = None
-    if place is not None:
+    must_enrol = (
+        place is not None
+        and ROLE_OF_KIND[place.kind] == OPERATOR
+        and settings.second_factor_for_operators
+        and person.totp is None
+        and row.how == OWN_WAY
+    )
+    if place is not None and not must_enrol:
         role = ROLE_OF_KIND[place.kind]
         caller = Caller(
             key_id=None,
@@ -115,7 +143,19 @@ def visitor_of(session: Session, text: str, *, settings: Settings, now: datetime
             sign_in_id=row.id,
         )
     lifted = row.lifted["reason"] if row.lifted and row.lifted["organisation"] == row.organisation_id else None
-    return Visitor(row.id, person.id, person.name, person.email, places, place, caller, lifted)
+    return Visitor(
+        row.id,
+        person.id,
+        person.name,
+        person.email,
+        places,
+        place,
+        caller,
+        lifted,
+        how=row.how,
+        second_factor=person.totp is not None,
+        must_enrol=must_enrol,
+    )
 
 
 def note_seen(session: Session, sign_in_id: str, *, now: datetime) -> None:
@@ -150,6 +190,13 @@ def end(session: Session, person_id: str, sign_in_id: str) -> None:
     """End one of one's own sessions; again changes nothing."""
     session.execute(sa.delete(SignIn).where(col(SignIn.id) == sign_in_id, col(SignIn.person_id) == person_id))
     tell(session, "access")
+
+
+def end_by(session: Session, text: str | None) -> None:
+    """End the session of a cookie, if it is one."""
+    if text:
+        session.execute(sa.delete(SignIn).where(col(SignIn.digest) == digest_of(text[:LONGEST])))
+        tell(session, "access")
 
 
 def end_all(session: Session, person_id: str, *, but: str | None = None) -> None:

@@ -37,6 +37,8 @@ CHANGEABLE = {
     "simulated",
 }
 LONDON = ZoneInfo("Europe/London")
+BY_HAND = "-by-hand"
+"""Ends the id of the source of what an organisation's people type into pages; what comes before is the organisation's id."""
 
 
 def create_source(
@@ -118,7 +120,12 @@ def own_source(
         return source
     found = session.exec(
         select(Source)
-        .where(Source.organisation_id == organisation_id, Source.transport == transport)
+        .where(
+            Source.organisation_id == organisation_id,
+            Source.transport == transport,
+            # A complete feed withdraws what it leaves out: it must never speak as the source of what people typed.
+            Source.id != by_hand_id(organisation_id),
+        )
         .order_by(col(Source.created_at), col(Source.id))
     ).first()
     if found is not None:
@@ -131,6 +138,26 @@ def own_source(
     session.add(source)
     session.flush()
     return source
+
+
+def by_hand_id(organisation_id: str) -> str:
+    """The id of the source of what an organisation's people type into pages."""
+    return f"{organisation_id}{BY_HAND}"
+
+
+def by_hand_source(session: Session, organisation_id: str, *, now: datetime) -> Source:
+    """The source of what an organisation's people type into pages, made at first use. Raises NotFound for no organisation."""
+    chosen = by_hand_id(organisation_id)
+    found = session.get(Source, chosen)
+    if found is None:
+        organisation = get_organisation(session, organisation_id)
+        found = Source(
+            id=chosen, organisation_id=organisation_id, name="Entered by hand on Placefeed", transport="push",
+            simulated=organisation.simulated, created_at=now,
+        )  # fmt: skip
+        session.add(found)
+        session.flush()
+    return found
 
 
 def update_source(session: Session, source_id: str, *, secret: bytes, now: datetime, **changes: Any) -> Source:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placefeed.service.api.problems import Respond
-from placefeed.service.errors import PlacefeedError
+from placefeed.service.errors import BadRequest, PlacefeedError
 from placefeed.service.running.limits import check_length, too_large
 from placefeed.service.running.metrics import Metrics
 
@@ -68,6 +68,8 @@ class Edge:
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         started = time.perf_counter()
         try:
+            if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # no database keeps one in a text
+                raise BadRequest("The address has a character (NUL) that nothing here has in its name.")
             limit = self._body_limit(scope)
             if scope["method"] not in READS:
                 check_length(Request(scope), limit)

@@ -23,8 +23,9 @@ from placefeed.service.api.openapi import BINARY, OBJECT, TEXT, answers, listed,
 from placefeed.service.comments import FORMS, commented, form_asked
 from placefeed.service.errors import BadRequest, Invalid, UnsupportedMediaType
 from placefeed.service.intake import guards
-from placefeed.service.intake.spool import Spool, Writer
-from placefeed.service.intake.submit import Taken, report_of, reserve, take, take_large
+from placefeed.service.intake.arriving import Arriving
+from placefeed.service.intake.arriving import submit as submit_arrived
+from placefeed.service.intake.submit import Taken, report_of, reserve
 from placefeed.service.running.limits import check_length, too_large
 from placefeed.service.running.parts import Exchange
 from placefeed.service.running.waiting import asked_to_wait, until_published
@@ -39,7 +40,6 @@ TAKEN: Final = {
     media.ODS: BINARY,
 }
 KEY_LONGEST = 255
-AT_ONCE = 1024 * 1024  # bytes gathered before they are handed to the thread that encrypts them
 SourceId = Annotated[str | None, Query(max_length=120, description="Another source of your own than the key's.")]
 
 
@@ -163,87 +163,56 @@ class _Sender:
         self, exchange: Exchange, caller: Caller, *, source: str | None, content_type: str, name: str, key: str | None
     ) -> None:
         self._exchange = exchange
-        self._caller = caller
+        self._organisation = caller.organisation_id or ""
         self._source = source or caller.source_id
+        self._key = key
         self.source_id = self._source  # which one it was, once it is known
-        self._options: dict[str, Any] = {
-            "content_type": content_type,
-            "name": name,
-            "idempotency_key": key,
-            "settings": exchange.settings,
-        }
+        self._options: dict[str, Any] = {"content_type": content_type, "name": name, "idempotency_key": key}
 
     async def send(self, request: Request) -> Taken:
         """Read the body to its end and take it in. Raises TooLarge as soon as it is too large."""
         settings = self._exchange.settings
         check_length(request, settings.max_body)
-        waiting, size = bytearray(), 0
-        writer: Writer | None = None
+        body = Arriving(settings)
         try:
             async for chunk in request.stream():
-                size += len(chunk)
-                if size > settings.max_body:
+                due = body.add(chunk)
+                if body.size > settings.max_body:
                     raise too_large(settings.max_body)
-                waiting += chunk
-                if writer is None and size > settings.small_body:
-                    await run_sync(self._reserve)
-                    writer = await run_sync(Spool(settings).writer)
-                if writer is not None and len(waiting) >= AT_ONCE:
-                    await run_sync(writer.write, bytes(waiting))
-                    waiting.clear()
-            if writer is None:
-                if not size:
-                    raise BadRequest("The body is empty. Send the feed as the body.")
-                return await run_sync(self._small, bytes(waiting))
-            await run_sync(writer.write, bytes(waiting))
-            await run_sync(writer.close)
-            return await run_sync(self._large, writer)
-        except BaseException:
+                if due:
+                    if not body.large:
+                        await run_sync(self._reserve)
+                    await run_sync(body.put_down)
+            if not body.size:
+                raise BadRequest("The body is empty. Send the feed as the body.")
+            await run_sync(body.end)
+            return await run_sync(self._submit, body)
+        finally:
             # Whatever went wrong (a connection cut, a refusal), nothing readable or unreadable is left behind.
-            if writer is not None:
-                writer.abort()
-            raise
+            body.discard()
 
-    def _small(self, body: bytes) -> Taken:
+    def _submit(self, body: Arriving) -> Taken:
         exchange = self._exchange
-        with exchange.database.telemetry.span("intake"), exchange.database.write() as session:
-            now = exchange.clock()
-            source = own_source(session, self._caller.organisation_id or "", source_id=self._source, now=now)
-            self.source_id = source.id
-            taken = take(session, source=source, body=body, now=now, **self._options)
-            exchange.database.telemetry.note(submission=taken.submission_id, source=source.id, status=taken.status)
-            return taken
+        taken, self.source_id = submit_arrived(
+            exchange.database,
+            body,
+            organisation_id=self._organisation,
+            source_id=self._source,
+            reserved=body.large,
+            settings=exchange.settings,
+            now=exchange.clock(),
+            **self._options,
+        )
+        return taken
 
     def _reserve(self) -> None:
         exchange = self._exchange
         with exchange.database.write() as session:
-            source = own_source(
-                session, self._caller.organisation_id or "", source_id=self._source, now=exchange.clock()
-            )
-            if (key := self._options["idempotency_key"]) is not None:
-                reserve(session, source=source, idempotency_key=key, settings=exchange.settings, now=exchange.clock())
-
-    def _large(self, writer: Writer) -> Taken:
-        exchange = self._exchange
-        with exchange.database.telemetry.span("intake"), exchange.database.write() as session:
-            now = exchange.clock()
-            source = own_source(session, self._caller.organisation_id or "", source_id=self._source, now=now)
-            self.source_id = source.id
-            taken = take_large(
-                session,
-                source=source,
-                spool_name=writer.name,
-                size=writer.size,
-                sha256=writer.sha256,
-                reserved=True,
-                now=now,
-                **self._options,
-            )
-            exchange.database.telemetry.note(submission=taken.submission_id, source=source.id, status=taken.status)
-            ours = oversight.submission(session, taken.submission_id).spool == writer.name
-        if not ours:  # the key was answered before: this copy is not needed
-            Spool(exchange.settings).remove(writer.name)
-        return taken
+            source = own_source(session, self._organisation, source_id=self._source, now=exchange.clock())
+            if self._key is not None:
+                reserve(
+                    session, source=source, idempotency_key=self._key, settings=exchange.settings, now=exchange.clock()
+                )
 
 
 def _kind(request: Request) -> str:

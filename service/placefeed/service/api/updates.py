@@ -15,7 +15,7 @@ from starlette.responses import Response
 from structlog.contextvars import bind_contextvars
 
 from placefeed.schema.validation import PartName
-from placefeed.service.access.sources import get_source, list_sources, own_source
+from placefeed.service.access.sources import by_hand_id, get_source, list_sources, own_source
 from placefeed.service.access.who import Caller
 from placefeed.service.api.bodies import parse_instant
 from placefeed.service.api.conditional import is_current
@@ -279,7 +279,8 @@ def _sources(session: Session, caller: Caller, source: str | None) -> list[str]:
     chosen = source or caller.source_id
     if chosen is None:
         own = list_sources(session, caller.organisation_id)
-        pushed = sorted((each for each in own if each.transport == "push"), key=lambda each: (each.created_at, each.id))
+        machines = [each for each in own if each.transport == "push" and each.id != by_hand_id(each.organisation_id)]
+        pushed = sorted(machines, key=lambda each: (each.created_at, each.id))
         return [pushed[0].id] if pushed else [each.id for each in own]
     if get_source(session, chosen).organisation_id != caller.organisation_id:
         raise NotFound("You have no such source.")

@@ -20,6 +20,7 @@ from placefeed.service.errors import NotFound
 from placefeed.service.publishing.sight import OPERATOR_VIEW
 from placefeed.service.tables import PublicSummary
 
+MADE_AT = 5  # o'clock on Mondays in London: the row `public-summary` of the schedule
 NOTE = (
     "Places that providers said were available when this edition was made, rounded to the nearest 5. Null: fewer than 5, or from "
     "fewer than 3 settings, or kept back so that such a number cannot be worked out."
@@ -30,6 +31,13 @@ def week_of(instant: datetime) -> datetime:
     """The instant at which the week (from Monday, in England) of an instant began."""
     day = london_day(instant)
     return london_midnight(day - timedelta(days=day.weekday()))
+
+
+def next_edition(now: datetime) -> datetime:
+    """When the next edition will be made: on Mondays at `MADE_AT`, as the schedule has it."""
+    hours = timedelta(hours=MADE_AT)
+    today = week_of(now) + hours
+    return today if now < today else week_of(now + timedelta(days=7)) + hours
 
 
 def make_summary(database: Database, settings: Settings, clock: Clock, *, slot: datetime | None = None) -> bool:

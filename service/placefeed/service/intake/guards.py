@@ -235,10 +235,32 @@ def withdraw_settings(
     return done.withdrawn
 
 
-def decide(session: Session, *, submission_id: str, confirm: bool, caller: Caller, now: datetime) -> dict[str, int]:
+def waiting_of(session: Session, submission: Submission) -> list[Absence]:
+    """What a decision about this submission would be about, by setting."""
+    return list(
+        session.exec(
+            select(Absence)
+            .where(
+                Absence.source_id == submission.source_id,
+                Absence.state == WAITING,
+                # A later feed that lacks the same settings renews their clock but does not ask again: either may be named.
+                sa.or_(
+                    col(Absence.submission_id) == submission.id,
+                    col(Absence.as_of) <= (submission.published_at or submission.received_at),
+                ),
+            )
+            .order_by(col(Absence.urn))
+        )
+    )
+
+
+def decide(
+    session: Session, *, submission_id: str, confirm: bool, caller: Caller, reason: str = "", now: datetime
+) -> dict[str, int]:
     """Say whether the settings that a complete feed lacked are gone: `{"settings": n, "withdrawn": n}`.
 
-    The provider of the source or the operator may. Raises NotFound, NotAllowed, or Conflict where nothing waits.
+    The provider of the source or the operator may; why stands in the audit. Raises NotFound, NotAllowed, or Conflict
+    where nothing waits.
     """
     submission = session.get(Submission, submission_id)
     if submission is None or (caller.role != "operator" and submission.organisation_id != caller.organisation_id):
@@ -246,19 +268,7 @@ def decide(session: Session, *, submission_id: str, confirm: bool, caller: Calle
     if caller.role not in ("operator", "provider"):
         raise NotAllowed("Only the provider or the operator can say whether these settings are gone.")
     source = session.get(Source, submission.source_id)
-    rows = session.exec(
-        select(Absence)
-        .where(
-            Absence.source_id == submission.source_id,
-            Absence.state == WAITING,
-            # A later feed that lacks the same settings renews their clock but does not ask again: either may be named.
-            sa.or_(
-                col(Absence.submission_id) == submission_id,
-                col(Absence.as_of) <= (submission.published_at or submission.received_at),
-            ),
-        )
-        .order_by(col(Absence.urn))
-    ).all()
+    rows = waiting_of(session, submission)
     if source is None or not rows:
         raise Conflict("Nothing of this submission waits for a decision (any more).")
     withdrawn = 0
@@ -288,7 +298,7 @@ def decide(session: Session, *, submission_id: str, confirm: bool, caller: Calle
         caller=caller,
         action="absence.confirm" if confirm else "absence.refuse",
         subject=submission_id,
-        detail={"settings": len(urns), "withdrawn": withdrawn},
+        detail={"settings": len(urns), "withdrawn": withdrawn, **({"reason": reason} if reason else {})},
         at=now,
     )
     return {"settings": len(urns), "withdrawn": withdrawn}

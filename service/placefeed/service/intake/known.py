@@ -171,8 +171,8 @@ def register_history(session: Session, *, urn: str, caller: Caller, in_sight: Co
         .where(RegisterHistory.urn == urn)
         .order_by(col(RegisterHistory.as_at).desc(), col(RegisterHistory.id).desc())
     )
-    restricted = _restricted(session, urn)
-    hidden = set() if sees(caller.role, "register, LA-only fields") else restricted
+    # `restricted` is bookkeeping of the register, no fact about the setting.
+    hidden = {"restricted"} | (set() if sees(caller.role, "register, LA-only fields") else _restricted(session, urn))
     return [
         {
             "asAt": row.as_at.isoformat(),

@@ -63,6 +63,8 @@ def begin_reading(
         raise Unreadable([issue("unknown-form", f"The mapping of this source cannot be used: {error}")]) from error
     header = document.header
     is_feed = document.kind in ("json", "ndjson")
+    if submission.complete and not is_feed:
+        header["complete"] = True  # its sender said so beside it
     hits = [hit for hit in personal.screen(header) if hit.severity == "error"]
     found = [hit.to_issue(Place(pointer=hit.pointer)) for hit in hits] or (
         check_header(header, now=now) if is_feed else []

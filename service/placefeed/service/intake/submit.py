@@ -63,6 +63,7 @@ def take(
     body: bytes,
     content_type: str,
     name: str = "",
+    complete: bool = False,
     idempotency_key: str | None = None,
     reserved: bool = False,
     settings: Settings,
@@ -70,7 +71,7 @@ def take(
 ) -> Taken:
     """Take a small submission, whole, in the caller's transaction. One with very many settings is spooled (202).
 
-    Raises Conflict (source paused, key in flight), Invalid (key used with another body) or TooLarge.
+    `complete`: the sender says of a sheet, which cannot say it itself, that it names all of the source's settings. Raises Conflict (source paused, key in flight), Invalid (key used with another body) or TooLarge.
     """
     _open_for_business(source)
     if len(body) > settings.max_body:
@@ -80,7 +81,9 @@ def take(
     if answered is not None:
         return answered
     lock_source(session, source.id)
-    submission = _row(source, content_type=content_type, name=name, digest=digest, size=len(body), now=now)
+    submission = _row(
+        source, content_type=content_type, name=name, complete=complete, digest=digest, size=len(body), now=now
+    )
     try:
         reading = begin_reading(session, submission, source, body=body, settings=settings, now=now)
         judged = reading.next(settings.small_records + 1)
@@ -115,6 +118,7 @@ def take_large(
     sha256: str,
     content_type: str,
     name: str = "",
+    complete: bool = False,
     idempotency_key: str | None = None,
     reserved: bool = False,
     settings: Settings,
@@ -129,7 +133,9 @@ def take_large(
     answered = _answered(session, source, idempotency_key, sha256, reserved, settings, now)
     if answered is not None:
         return answered
-    submission = _row(source, content_type=content_type, name=name, digest=sha256, size=size, now=now)
+    submission = _row(
+        source, content_type=content_type, name=name, complete=complete, digest=sha256, size=size, now=now
+    )
     submission.spool = spool_name
     return _hand_over(session, source, submission, idempotency_key)
 
@@ -194,7 +200,9 @@ def _answered(
     )
 
 
-def _row(source: Source, *, content_type: str, name: str, digest: str, size: int, now: datetime) -> Submission:
+def _row(
+    source: Source, *, content_type: str, name: str, complete: bool, digest: str, size: int, now: datetime
+) -> Submission:
     return Submission(
         id=secrets.token_hex(12),
         source_id=source.id,
@@ -205,6 +213,7 @@ def _row(source: Source, *, content_type: str, name: str, digest: str, size: int
         sha256=digest,
         size=size,
         state="working",
+        complete=complete,
         request_id=request_id(),
     )
 

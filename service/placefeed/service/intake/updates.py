@@ -19,6 +19,7 @@ from placefeed.schema.issues import Issue, Place, Report
 from placefeed.schema.rules import issue
 from placefeed.schema.ruleset import AHEAD
 from placefeed.schema.validation import PartName, check_part
+from placefeed.service.access.sources import POLLED
 from placefeed.service.access.speaking import speaks_for
 from placefeed.service.clock import iso
 from placefeed.service.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
@@ -91,7 +92,7 @@ def put(
     _check_match(if_match, before)
     as_of = instant(document["asOf"]) if "asOf" in document else now
     stated = part_document(part, key, as_of=as_of, document=document)
-    submission = _submission(session, source, f"{part} of a setting", [stated], urn=urn, now=now)
+    submission = small_submission(session, source, f"{part} of a setting", [stated], urn=urn, now=now)
     outcomes = _observe(session, source, urn, [stated], submission, now)
     outcome = outcomes.records[0]
     if outcome == "superseded":
@@ -126,7 +127,7 @@ def withdraw(
             else f"There is no {part} of this setting to withdraw."
         )
     _check_match(if_match, before)
-    submission = _submission(session, source, f"withdrawal of a {part}", [], urn=urn, now=now)
+    submission = small_submission(session, source, f"withdrawal of a {part}", [], urn=urn, now=now)
     # A clock a little ahead of ours stated it; the withdrawal comes after that all the same.
     withdraw_keys(
         session,
@@ -173,7 +174,7 @@ def attest(session: Session, *, source: Source, urn: str, as_of: datetime | None
         for row in rows
         if row.as_of <= moment
     ]
-    submission = _submission(session, source, "attestation", [], urn=urn, now=now)
+    submission = small_submission(session, source, "attestation", [], urn=urn, now=now)
     outcomes = _observe(session, source, urn, stated, submission, now)
     report = _report(session, submission, urn, None, "", outcomes.records[0], [])
     return Result(report, None, False, submission.id)
@@ -244,10 +245,10 @@ def _check_match(if_match: str | None, before: Standing | None) -> None:
         raise Stale("It has changed since you read it. Read it again, and repeat your change if it still holds.")
 
 
-def _submission(
+def small_submission(
     session: Session, source: Source, name: str, stated: list[PartDocument], *, urn: str, now: datetime
 ) -> Submission:
-    """The row of a small update, with what was sent."""
+    """The row of a small update of one setting, or of an attestation of many, with what was sent."""
     body = orjson.dumps([each.document for each in stated])
     submission = Submission(
         id=secrets.token_hex(12),
@@ -277,15 +278,30 @@ def _submission(
 def _observe(
     session: Session, source: Source, urn: str, stated: list[PartDocument], submission: Submission, now: datetime
 ) -> Outcomes:
-    record = CheckedRecord(urn, stated)
+    # What somebody says in its place does not mean that a polled feed was heard.
+    heard = source.transport not in POLLED
+    return take_in(session, source, [CheckedRecord(urn, stated)], submission, heard=heard, now=now)
+
+
+def take_in(
+    session: Session,
+    source: Source,
+    records: list[CheckedRecord],
+    submission: Submission,
+    *,
+    heard: bool,
+    now: datetime,
+) -> Outcomes:
+    """Observe what a small update says, of at most 1,000 settings, and note that its source was `heard`."""
     outcomes = observe(
-        session, source=source, records=[record], received_at=now, submission_id=submission.id, bulk=False
+        session, source=source, records=records, received_at=now, submission_id=submission.id, bulk=False
     )
     if outcomes.touched:
         guards.returned(session, source=source, urns=outcomes.touched, now=now)
-    source.last_heard_at = source.last_good_at = now
-    source.last_error = source.late_since = None
-    session.add(source)
+    if heard:
+        source.last_heard_at = source.last_good_at = now
+        source.last_error = source.late_since = None
+        session.add(source)
     return outcomes
 
 

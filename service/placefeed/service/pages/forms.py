@@ -21,9 +21,9 @@ class Fields:
         self.errors: dict[str, str] = {}
 
     def text(self, name: str) -> str:
-        """One field; '' where it is missing."""
+        """One field; '' where it is missing. Without NULs, which no database keeps in a text."""
         value = self._sent.get(name, "")
-        return value.strip() if isinstance(value, str) else ""
+        return value.replace("\0", "").strip() if isinstance(value, str) else ""
 
     def raw(self, name: str) -> str:
         """One field exactly as it was sent: a password may have blanks."""
@@ -32,7 +32,7 @@ class Fields:
 
     def all(self, name: str) -> list[str]:
         """Every value of a field."""
-        return [value for value in self._sent.getlist(name) if isinstance(value, str)]
+        return [value.replace("\0", "") for value in self._sent.getlist(name) if isinstance(value, str)]
 
     def has(self, name: str) -> bool:
         """Whether the field was sent."""

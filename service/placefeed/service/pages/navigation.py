@@ -31,6 +31,8 @@ BY_ROLE: dict[str, tuple[Item, ...]] = {
 def navigation(visitor: Visitor | None, path: str, prefix: str, *, public: bool) -> list[dict[str, Any]]:
     """The items of the service navigation; the one whose pages we are on is marked."""
     items = list(BY_ROLE.get(visitor.role or "", ())) if visitor else []
+    if visitor and items and visitor.manages:
+        items.append(("/people", "Colleagues"))
     if not items:
         items = [*((("/summary", "Open summary"),) if public else ()), *PUBLIC]
     here = max((to for to, _text in items if path == to or path.startswith(f"{to}/")), key=len, default=None)

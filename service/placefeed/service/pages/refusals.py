@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from placefeed.service.errors import NotAuthenticated, PlacefeedError
 from placefeed.service.pages.render import page, see
-from placefeed.service.pages.visitors import NoPlaceChosen
+from placefeed.service.pages.visitors import NoPlaceChosen, SecondFactorMissing
 from placefeed.service.running.origin import READS
 
 MACHINES = ("/v1", "/static", "/healthz", "/readyz", "/metrics")
@@ -30,6 +30,8 @@ def refusal(request: Request, error: PlacefeedError) -> Response:
         return see(request, f"/sign-in?next={quote(back, safe='')}" if request.method in READS else "/sign-in")
     if isinstance(error, NoPlaceChosen):
         return see(request, "/organisations")
+    if isinstance(error, SecondFactorMissing):
+        return see(request, "/account/second-factor")
     return page(
         request,
         "refusal.html",

@@ -19,6 +19,10 @@ class NoPlaceChosen(NotAllowed):
     """Somebody is signed in who works in several organisations, or in none: they must say for which."""
 
 
+class SecondFactorMissing(NotAllowed):
+    """One of the operator's people has no second factor yet: nothing is open to them before they have."""
+
+
 class Visit:
     """A page's decision about who may come: anybody (no roles and not `signed_in`), anybody signed in, or people of these roles.
 
@@ -49,6 +53,8 @@ class Visit:
         return visitor
 
     def _judge(self, visitor: Visitor) -> None:
+        if visitor.must_enrol:
+            raise SecondFactorMissing("Set up a second factor first: the operator's people need one.")
         if visitor.caller is None:
             raise NoPlaceChosen("Choose the organisation that you work for now.")
         if visitor.caller.role not in self.roles:

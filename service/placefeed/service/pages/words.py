@@ -1,6 +1,7 @@
 """How pages say things: days, times, money, codes and counts, in plain English and in London's time."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from placefeed.schema.codelists import codelist
@@ -53,6 +54,15 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def lasting(value: timedelta) -> str:
+    """A length of time in the largest unit that says it whole: “6 years”, “30 days”, “12 hours”."""
+    seconds = int(value.total_seconds())
+    for size, unit in ((365 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            return counted(seconds // size, unit)
+    return counted(seconds, "second")
+
+
 def money(pence: int | None, *, whole: bool = False) -> str:
     """“£5,125”, “£5,125.50”; pence are left out where there are none, or rounded away."""
     if pence is None:
@@ -64,6 +74,7 @@ def money(pence: int | None, *, whole: bool = False) -> str:
     return f"{sign}£{pounds:,}" + (f".{rest:02}" if rest else "")
 
 
+@lru_cache(maxsize=4096)
 def title_of(code: str | None, codelist_name: str) -> str:
     """A code in words; a code that the list does not have says itself."""
     if code is None:
@@ -91,6 +102,7 @@ FILTERS = {
     "moment": moment,
     "time_of_day": time_of_day,
     "ago": ago,
+    "lasting": lasting,
     "money": money,
     "title_of": title_of,
     "counted": counted,

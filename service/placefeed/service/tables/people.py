@@ -66,10 +66,10 @@ class SignIn(SQLModel, table=True):
 
 
 class OneUse(SQLModel, table=True):
-    """A link that works once: an invitation, a new password, “nothing has changed”. Only a hash of it is kept."""
+    """What works once: a link (an invitation, a new password, “nothing has changed”), or a sign-in half way. Only a hash of it is kept."""
 
     __tablename__ = "one_use"
-    __table_args__ = (one_of("kind", "invitation", "reset", "unchanged"),)
+    __table_args__ = (one_of("kind", "invitation", "reset", "unchanged", "half-way"),)
 
     digest: bytes = Field(primary_key=True)
     kind: str = Field(max_length=20)

@@ -41,6 +41,7 @@ class Letter:
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
     about: str | None = None  # the subscription, for who wants no more of it
+    unsubscribe: str | None = None  # an address that ends such letters by one POST (RFC 8058)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,9 @@ def compose(letter: Letter, *, settings: Settings, now: datetime) -> EmailMessag
     if letter.about is not None:
         helper = parseaddr(settings.operator_email or settings.mail_from)[1]
         mail["List-Unsubscribe"] = f"<mailto:{helper}?subject=Unsubscribe%20{letter.about}>"
+    if letter.unsubscribe is not None:
+        mail["List-Unsubscribe"] = f"<{letter.unsubscribe}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(letter.text, cte="quoted-printable")
     if letter.html is not None:
         mail.add_alternative(letter.html, subtype="html", cte="quoted-printable")

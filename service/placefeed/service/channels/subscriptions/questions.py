@@ -18,11 +18,13 @@ from placefeed.service.channels.criteria import (
     Facts,
     Gender,
     Judged,
+    Near,
     Offered,
     Suits,
     Words,
     values,
 )
+from placefeed.service.channels.near import cell_of, cells_within
 from placefeed.service.channels.query import Filter
 
 ANY_GENDER = "any-gender"
@@ -42,7 +44,7 @@ Answered = tuple[Question, Any]
 Answers = Mapping[Any, int]
 Reads = Callable[[str, Answers, Facts], int]
 
-_ONCE = frozenset({"any", "gender", "age", "judged", "least", "by", "word", "weekly"})
+_ONCE = frozenset({"any", "gender", "age", "judged", "least", "by", "word", "weekly", "near"})
 """Kinds that one filter can ask once of a fact: the answers of two questions would run together."""
 
 
@@ -65,7 +67,9 @@ def questions(filter: Filter) -> tuple[frozenset[Answered], bool]:
 
 
 def _exact(criterion: Criterion) -> bool:
-    return not isinstance(criterion, Offered) and not (isinstance(criterion, Words) and len(criterion.words) > 1)
+    return not isinstance(criterion, (Offered, Near)) and not (
+        isinstance(criterion, Words) and len(criterion.words) > 1
+    )
 
 
 def _answered(criterion: Criterion) -> Iterator[Answered]:
@@ -99,6 +103,9 @@ def _answered(criterion: Criterion) -> Iterator[Answered]:
             yield Question("word", "text"), max(words, key=len)
         case Offered(_, _, limit) if limit is not None:
             yield Question("weekly", "rates"), -(-limit // BUCKET) * BUCKET
+        case Near(point, within):
+            for cell, _whole in cells_within(point, within):
+                yield Question("near", "at"), cell
 
 
 # -- one reader a kind: who is content with these facts --------------------------------------------------------------------
@@ -195,6 +202,11 @@ def _weekly(fact: str, answers: Answers, facts: Facts) -> int:
     return content
 
 
+def _near(fact: str, answers: Answers, facts: Facts) -> int:
+    content, at = ~answers[ASKED], facts.get(fact)
+    return content if at is None else content | answers.get(cell_of(at), 0)
+
+
 READERS: Final[Mapping[str, Reads]] = {
     "any": _any,
     "gender": _gender,
@@ -207,4 +219,5 @@ READERS: Final[Mapping[str, Reads]] = {
     "by": _by,
     "word": _word,
     "weekly": _weekly,
+    "near": _near,
 }

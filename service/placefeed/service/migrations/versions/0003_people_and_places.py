@@ -84,7 +84,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("kind IN ('invitation', 'reset', 'unchanged')", name=op.f("ck_one_use_kind")),
+        sa.CheckConstraint("kind IN ('invitation', 'reset', 'unchanged', 'half-way')", name=op.f("ck_one_use_kind")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_one_use_person_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_one_use")),
     )

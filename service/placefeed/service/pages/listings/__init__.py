@@ -2,4 +2,6 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from placefeed.service.pages.listings import comparison, hiding, live_list, saved
+
+ROUTERS: tuple[APIRouter, ...] = (live_list.router, comparison.router, hiding.router, saved.router)

@@ -1,5 +1,7 @@
-"""The data-protection register: what is held, why, who sees it, how long; access requests; templates."""
+"""Data protection: the operator's register, what is held about a person and its erasure, and templates to sign."""
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from placefeed.service.pages.protection import papers, register, rights
+
+ROUTERS: tuple[APIRouter, ...] = (register.router, rights.router, papers.router)

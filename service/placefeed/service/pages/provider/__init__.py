@@ -2,4 +2,13 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from placefeed.service.pages.provider import home, homes, prices, seen, update, vacancies
+
+ROUTERS: tuple[APIRouter, ...] = (
+    homes.router,
+    update.router,
+    vacancies.router,
+    prices.router,
+    seen.router,
+    home.router,
+)

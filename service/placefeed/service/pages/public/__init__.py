@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from placefeed.service.pages.public import home
+from placefeed.service.pages.public import home, standard, statements, summary
 
-ROUTERS: tuple[APIRouter, ...] = (home.router,)
+ROUTERS: tuple[APIRouter, ...] = (home.router, summary.router, standard.router, statements.router)

@@ -2,4 +2,6 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from placefeed.service.pages.sending import check, reports, unchanged, upload
+
+ROUTERS: tuple[APIRouter, ...] = (upload.router, reports.router, check.router, unchanged.router)

@@ -2,4 +2,6 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from placefeed.service.pages.settings import one
+
+ROUTERS: tuple[APIRouter, ...] = (one.router,)

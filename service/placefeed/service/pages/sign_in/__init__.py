@@ -2,4 +2,24 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from placefeed.service.pages.sign_in import (
+    account,
+    colleagues,
+    elsewhere,
+    entering,
+    factor,
+    invitations,
+    new_password,
+    places,
+)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    entering.router,
+    elsewhere.router,  # after `/sign-in/code`, which would else be the name of another sign-in
+    places.router,
+    invitations.router,
+    new_password.router,
+    account.router,
+    factor.router,
+    colleagues.router,
+)
