@@ -63,7 +63,7 @@ def test_errors_an_empty_result_and_keyboard_only(visit: Open) -> None:
     page.keyboard.press("Control+A")
     page.keyboard.type("2")
     page.keyboard.press("Enter")
-    expect(page.locator("#results")).to_contain_text("offers available")
+    expect(page.locator("#results")).to_contain_text("vacancies available")
     page.goto("/list?age=14&price=10")
     expect(page.get_by_text("Without “Price at most, a week”")).to_be_visible()
     inspect(page)

@@ -1,5 +1,8 @@
 """A manager's homes in a browser: the update in three taps on a phone, without scripts, and by keyboard alone."""
 
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +13,17 @@ from placefeed.service.clock import iso
 from placefeed.service.tables import SpeaksFor
 from tests.browser.conftest import Open, expected
 from tests.browser.looking import inspect
-from tests.browser.site import Site
+from tests.browser.site import Site, opened
 from tests.service.api.exchange import OURS, OURS_TOO, feed_of
 
 NASTY = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def site(migrated: Path) -> Iterator[Site]:
+    """One of its own for each test: what one test offers must not stand in another's form."""
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder), migrated) as running:
+        yield running
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import pytest
 from tests.deploy.files import DEPLOY, understood, unit, variables
 
 DROP = DEPLOY / "sshd" / "placefeed-drop.conf"
-TEXTS = [DEPLOY / "README.md", DEPLOY / "backup.md", DROP, DEPLOY / "systemd" / "placefeed-run"]
+TEXTS = [DEPLOY / "README.md", DEPLOY / "backup.md", DEPLOY / "people.md", DROP, DEPLOY / "systemd" / "placefeed-run"]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_every_command_that_is_told_is_one_that_we_have(path: Path) -> None:
     told = re.findall(r"(?:^|[\s`])placefeed(?:-run)? ([a-z][^`\n#;]*)", path.read_text(), flags=re.MULTILINE)
     calls = [shlex.split(re.split(r"\s{2,}|\.\.\.", text)[0]) for text in told]
-    ours = [words for words in calls if words[0] in ("serve", "worker", "db", "key", "source")]
+    ours = [words for words in calls if words[0] in ("serve", "worker", "db", "key", "source", "person")]
 
     for words in ours:
         understood(words)

@@ -61,7 +61,7 @@ def test_every_parameter_means_what_it_means_in_the_api_and_comes_back_in_the_fo
         assert page.status_code == 200, (name, page.text)
         told = world.call("member", "GET", f"/v1/listings?{urlencode(pairs)}").json()
         assert ids_of(page.text) == [item["id"] for item in told["items"]], name
-        assert f"{told['totals']['available']} offer" in page.text
+        assert f"{told['totals']['available']} vacanc" in page.text
         download = re.search(r'href="/v1/listings\?([^"]+)format=csv"', page.text)
         assert download is not None
         words = parse_qs(download[1].replace("&amp;", "&"))
@@ -180,7 +180,7 @@ def test_nothing_found_says_what_costs_most(world: World, visit: Visit) -> None:
     text = visit("member").get("/list?age=14&need=physical-disabilities&price=6000&urn=" + OURS).text
     assert "No place fits all of this." in text
     assert re.search(
-        r'href="/list\?age=14&amp;price=6000&amp;urn=SC000001">Without “Needs”</a>: 2 offers, 2 available', text
+        r'href="/list\?age=14&amp;price=6000&amp;urn=SC000001">Without “Needs”</a>: 2 vacancies, 2 available', text
     )
     assert "Without “Age" not in text
     alone = visit("member").get("/list?age=2&urn=" + OURS + "&need=physical-disabilities").text
@@ -203,7 +203,7 @@ def test_three_thousand_places_cost_a_page_no_more_than_one_page(
     monkeypatch.setattr(Row, "fragment", lambda self, *a, **k: read.append(self.id) or whole(self, *a, **k))
     browser = visit("member")
     page = browser.get("/list?page=7&age=14").text
-    assert "3,000 offers available" in page
+    assert "3,000 vacancies available" in page
     assert read == [f"L{number:05}" for number in range(150, 175)]
     assert len(ids_of(page)) == 25
     assert "Offers 151 to 175 of 3,000" in page
@@ -234,7 +234,7 @@ def test_stale_places_stand_apart_with_the_time(world: World, visit: Visit) -> N
     world.clock.move(days=4)
     world.publish()
     text = visit("member").get("/list").text
-    assert "0 offers available" in text
+    assert "0 vacancies available" in text
     assert "2 more to confirm by phone" in text
     assert 'id="by-phone">Confirm by phone' in text
     assert "Confirm by phone since" in text

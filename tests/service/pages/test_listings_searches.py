@@ -89,7 +89,7 @@ def test_searches_are_kept_without_a_postcode_or_a_child(world: World, visit: Vi
     assert saved.headers["location"] == "/searches?done=saved"
     page = browser.get("/searches?done=saved").text
     assert 'href="/list?age=14&amp;response=today"' in page
-    assert "0 offers available now" in page
+    assert "0 vacancies available now" in page
     assert "sends no e-mails" in page
     for name, said in (
         ("", "Give the search a name"),

@@ -79,8 +79,8 @@ def test_what_a_member_reads(world: World, visit: Visit) -> None:
     assert "Good</strong> <span>inspected 10 February 2026" in shown
     assert 'href="tel:02079460100"' in shown
     assert "mailto:referrals@example.org?subject=A%20place%20at%20Willow%20House%20%28SC000001%29" in shown
-    assert "Offer 1: 1 place" in shown
-    assert shown.index("Offer 1: 1 place") < shown.index("Confirm by phone") < shown.index("Offer 2: 2 places")
+    assert "Vacancy 1: 1 place" in shown
+    assert shown.index("Vacancy 1: 1 place") < shown.index("Confirm by phone") < shown.index("Vacancy 2: 2 places")
     assert "Local authority of the unit" in shown
     assert "Compliance notice from 1 June 2026" in shown
     assert "in a small home they would show a child moving" in shown

@@ -8,15 +8,17 @@ clean.
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Any
-
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from placefeed.schema.codelists import codelist
 from placefeed.schema.files import explaining_validator
 from placefeed.schema.issues import Issue, Place
 from placefeed.schema.personal import screen_text
 from placefeed.schema.rules import rules
+
+if TYPE_CHECKING:
+    # It takes a second to import, and most processes never have to explain anything.
+    from jsonschema.exceptions import ValidationError
 
 MOST_ISSUES = 50
 """So many issues of one record are told; who mends them will find the rest."""
@@ -66,7 +68,7 @@ def explain(name: str, document: Any, *, pointer: str = "", urn: str | None = No
     return issues
 
 
-def _ranked(errors: Iterable[ValidationError]) -> list[ValidationError]:
+def _ranked(errors: "Iterable[ValidationError]") -> "list[ValidationError]":
     """In the order of the document, one for each value (and one of each kind for each object)."""
     kept: dict[tuple[Any, ...], ValidationError] = {}
     for error in errors:
@@ -79,16 +81,16 @@ def _ranked(errors: Iterable[ValidationError]) -> list[ValidationError]:
     return sorted(kept.values(), key=lambda error: [str(step).rjust(6, "0") for step in error.absolute_path])
 
 
-def _kind(error: ValidationError) -> str:
+def _kind(error: "ValidationError") -> str:
     return "propertyNames" if "propertyNames" in error.absolute_schema_path else str(error.validator)
 
 
-def _weight(error: ValidationError) -> int:
+def _weight(error: "ValidationError") -> int:
     kind = _kind(error)
     return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
-def _path(error: ValidationError) -> str:
+def _path(error: "ValidationError") -> str:
     return "".join(f"/{_escape(step)}" for step in error.absolute_path)
 
 
@@ -103,7 +105,7 @@ def may_repeat(text: str) -> bool:
     return _SHORT.fullmatch(text) is not None and not screen_text(text)
 
 
-def _subject(error: ValidationError) -> str:
+def _subject(error: "ValidationError") -> str:
     """The value's name in the document: `places`, or `genders (one of the list)`."""
     names = [step for step in error.absolute_path if isinstance(step, str)]
     if not names:
@@ -119,7 +121,7 @@ def _issue(keyword: str, message: str, advice: str, cause: str) -> Issue:
     return Issue(rule_id, rule.severity, message, advice or rule.fix, cause=f"{rule_id}:{cause}")
 
 
-def _told(error: ValidationError) -> Iterator[tuple[Issue, str]]:
+def _told(error: "ValidationError") -> Iterator[tuple[Issue, str]]:
     kind = _kind(error)
     steps = [str(step) for step in error.absolute_path if isinstance(step, str)]
     cause = ".".join(steps)
@@ -131,7 +133,7 @@ def _told(error: ValidationError) -> Iterator[tuple[Issue, str]]:
     yield _issue(kind, message, advice, cause), _path(error)
 
 
-def _plainly(kind: str, error: ValidationError) -> tuple[str, str]:
+def _plainly(kind: str, error: "ValidationError") -> tuple[str, str]:
     """What is wrong with one value, and what to do."""
     subject, limit, described = _subject(error), error.validator_value, _described(error)
     match kind:
@@ -165,21 +167,21 @@ def _plainly(kind: str, error: ValidationError) -> tuple[str, str]:
             return f"{subject} does not fit the standard.", described
 
 
-def _described(error: ValidationError) -> str:
+def _described(error: "ValidationError") -> str:
     schema = error.schema
     return str(schema.get("description", "")) if isinstance(schema, dict) else ""
 
 
-def _wanted(error: ValidationError) -> str:
+def _wanted(error: "ValidationError") -> str:
     wanted = error.validator_value
     return " or ".join(_TYPES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
 
 
-def _format(error: ValidationError) -> str:
+def _format(error: "ValidationError") -> str:
     return "day, such as 2026-11-21," if error.validator_value == "date" else "time, such as 2026-11-21T18:04:00Z,"
 
 
-def _required(error: ValidationError, cause: str) -> Iterator[tuple[Issue, str]]:
+def _required(error: "ValidationError", cause: str) -> Iterator[tuple[Issue, str]]:
     if not isinstance(error.instance, dict):
         return
     known = _known_names(error)
@@ -197,7 +199,7 @@ def _required(error: ValidationError, cause: str) -> Iterator[tuple[Issue, str]]
         yield _issue("required", message, advice, f"{cause}.{name}"), _path(error)
 
 
-def _meaning(error: ValidationError, name: str) -> str:
+def _meaning(error: "ValidationError", name: str) -> str:
     schema = error.schema
     return (
         str(schema["properties"].get(name, {}).get("description", ""))
@@ -206,19 +208,19 @@ def _meaning(error: ValidationError, name: str) -> str:
     )
 
 
-def _inside(error: ValidationError) -> str:
+def _inside(error: "ValidationError") -> str:
     names = [step for step in error.absolute_path if isinstance(step, str)]
     if not names or not may_repeat(names[-1]):
         return ""
     return f" in an entry of {names[-1]}" if isinstance(error.absolute_path[-1], int) else f" in {names[-1]}"
 
 
-def _known_names(error: ValidationError) -> list[str]:
+def _known_names(error: "ValidationError") -> list[str]:
     schema = error.schema
     return list(schema.get("properties", ())) if isinstance(schema, dict) else []
 
 
-def _unknown(error: ValidationError, cause: str) -> Iterator[tuple[Issue, str]]:
+def _unknown(error: "ValidationError", cause: str) -> Iterator[tuple[Issue, str]]:
     known = _known_names(error)
     for name in error.instance:
         if name in known:
@@ -239,7 +241,7 @@ def _unknown(error: ValidationError, cause: str) -> Iterator[tuple[Issue, str]]:
         yield _issue("unknownProperty", f"{said}.", advice, f"{cause}.{name if harmless else '…'}"), where
 
 
-def _enum(error: ValidationError, cause: str) -> Iterator[tuple[Issue, str]]:
+def _enum(error: "ValidationError", cause: str) -> Iterator[tuple[Issue, str]]:
     codes = [str(code) for code in error.validator_value]
     where = error.schema.get("x-codelist") if isinstance(error.schema, dict) else None
     value = error.instance

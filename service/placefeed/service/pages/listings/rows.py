@@ -79,7 +79,7 @@ def one(row: Row, reading: Reading, *, overdue: bool) -> dict[str, Any]:
         "price": price(document["rates"], reading),
         "grades": grades(document["ofsted"], reading.hidden),
         "warned": is_hidden(document["ofsted"], reading.hidden),
-        "confirmation": CONFIRMATIONS.get(document["ofsted"]["status"], document["ofsted"]["status"]),
+        "confirmation": _confirmation(document["ofsted"]),
         "register_as_at": document["ofsted"].get("registerAsAt"),
         "restrictions": [
             title_of(each["kind"], "restriction-kinds") for each in document["ofsted"].get("restrictions", ())
@@ -93,6 +93,13 @@ def one(row: Row, reading: Reading, *, overdue: bool) -> dict[str, Any]:
         "out_of_hours": contact.get("outOfHours", {}),
         "document": document,
     }
+
+
+def _confirmation(ofsted: Mapping[str, Any]) -> str:
+    """Whether Ofsted's register says so too; where there is no grade, there is nothing to confirm."""
+    if ofsted["status"] == "confirmed" and not ofsted.get("judgements"):
+        return "None on Ofsted’s register"
+    return CONFIRMATIONS.get(ofsted["status"], ofsted["status"])
 
 
 def where(document: Mapping[str, Any]) -> str:
