@@ -60,6 +60,21 @@ def test_only_the_edge_commits() -> None:
     assert commits == []
 
 
+def test_pages_ask_operations_and_never_the_database() -> None:
+    """No SQL in pages: they hand a session on, and do nothing with it themselves."""
+    pages = ROOT / "service" / "placefeed" / "service" / "pages"
+    asks = re.compile(
+        r"\bsession\.(?:exec|execute|scalars?|query|get|get_one|add|delete|flush)\(|^(?:from|import) sqlalchemy|sqlmodel import (?!Session$)",
+        re.M,
+    )
+    found = {
+        str(path.relative_to(pages)): match.group()
+        for path in pages.rglob("*.py")
+        if (match := asks.search(path.read_text()))
+    }
+    assert found == {}
+
+
 def test_nothing_committed_that_may_not_be() -> None:
     hosts = re.compile("|".join(["pypi" + r"\.org", "files\\.python" + "hosted", "registry\\.npm" + "js"]))
     machine = re.compile(r"(?<![\w.])/(?:work|farm|root)/")

@@ -3,11 +3,11 @@
 import time
 
 from playwright.sync_api import expect
+
+from placefeed.service.clock import iso
 from tests.browser.conftest import Open
 from tests.browser.site import Site
 from tests.service.api.exchange import OURS, feed_of
-
-from placefeed.service.clock import iso
 
 WITHIN = 1.0  # seconds from the tap to the change on the other's screen
 

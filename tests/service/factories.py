@@ -79,7 +79,10 @@ def listing_row(id: str = "listing-1", **about: Any) -> dict[str, Any]:
         "modelsOfCare": [],
         "services": [],
         "packages": [],
-        "rates": [{name: one[name] for name in ("weekly", "contract", "package", "offeredTo")} for one in rates],
+        "rates": [
+            {name: one[name] for name in ("weekly", "for", "contract", "package", "offeredTo") if name in one}
+            for one in rates
+        ],
         "text": "sc000001 willow house example homes ltd bristol",
         "asOf": iso(NOW - timedelta(hours=1)),
         "simulated": False,

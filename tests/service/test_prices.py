@@ -85,6 +85,11 @@ def test_only_the_same_kind_package_and_only_real_ones() -> None:
     assert told(state_of(*FIVE[:4], home(9, "o9", rates=[rate(None, package="standard")])))[0] is None
 
 
+def test_a_price_for_a_block_is_not_compared_with_a_places() -> None:
+    block = home(9, "o9", rates=[{**rate(100_000, package="standard"), "for": "block"}])
+    assert told(state_of(*FIVE, block)) == (420_000, "South West", 5, 5)
+
+
 def test_what_the_reader_may_not_see_is_not_in_it() -> None:
     hidden = home(9, "o9", 1, audiences=["south"])
     named = home(9, "o9", rates=[rate(1, package="standard", offered_to=["placefeed:other"])])

@@ -82,6 +82,14 @@ def get(session: Session, person_id: str) -> Person:
     return person
 
 
+def renew_hash(session: Session, person: Person, *, was: str, hashed: str) -> None:
+    """Keep the same password by today's parameters, unless it was changed meanwhile."""
+    if person.password == was:
+        person.password = hashed
+        session.add(person)
+        session.flush()
+
+
 def colleagues(session: Session, organisation_id: str) -> list[tuple[Person, Post]]:
     """Everybody with a post in an organisation, by name."""
     rows = session.execute(

@@ -19,6 +19,7 @@ from placefeed.service.publishing.sight import View
 
 LEAST_OWNERS: Final = 5
 """Below that many owners one of them could tell the others' prices from the figure."""
+PLACE: Final = "place"  # what a price is for, unless it says otherwise
 LARGEST_SHARE: Final = Fraction(1, 3)
 """An owner of more than this share of the settings would be what the figure tells of."""
 REMEMBERED: Final = 2000
@@ -129,7 +130,9 @@ def offers_of(rows: Iterable[Row], view: View, package: str) -> Offers:
         lowest: int | None = None
         for rate in facts["rates"]:
             weekly = rate["weekly"]
-            if rate["package"] == package and weekly is not None and (lowest is None or weekly < lowest):
+            # A block's price, or that of brothers and sisters together, is not a place's.
+            alike = rate["package"] == package and rate.get("for", PLACE) == PLACE
+            if alike and weekly is not None and (lowest is None or weekly < lowest):
                 offered = rate["offeredTo"]
                 if offered == "any" or view.may_have_rate(offered):
                     lowest = weekly

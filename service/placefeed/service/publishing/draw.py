@@ -184,6 +184,7 @@ def facts_of(
         "rates": [
             {
                 "weekly": weekly_equivalent(rate),
+                **({"for": unit} if (unit := rate.get("price", {}).get("unit", "place")) != "place" else {}),
                 "contract": rate.get("contract", {}).get("type"),
                 "package": rate.get("package"),
                 "offeredTo": flat_offer(rate["offeredTo"]),

@@ -99,7 +99,7 @@ def _confirmation(ofsted: Mapping[str, Any]) -> str:
     """Whether Ofsted's register says so too; where there is no grade, there is nothing to confirm."""
     if ofsted["status"] == "confirmed" and not ofsted.get("judgements"):
         return "None on Ofsted’s register"
-    return CONFIRMATIONS.get(ofsted["status"], ofsted["status"])
+    return CONFIRMATIONS.get(ofsted["status"], str(ofsted["status"]))
 
 
 def where(document: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from placefeed.schema.prices import annual_equivalent, weekly_equivalent
-from placefeed.service.channels.prices import LARGEST_SHARE, LEAST_OWNERS, Typical
+from placefeed.service.channels.prices import LARGEST_SHARE, LEAST_OWNERS, PLACE, Typical
 from placefeed.service.pages.charts import Bar, bars
 from placefeed.service.pages.settings.offers import ratio
 from placefeed.service.pages.words import counted, day, money, title_of
@@ -45,6 +45,7 @@ def _price(
     package = rate.get("package")
     title = rate.get("title") or title_of(package, "packages") or f"Price {number}"
     lines = [_line(rate, line) for line in rate.get("lines", ())]
+    comparable = package if price.get("unit", PLACE) == PLACE else None
     return {
         "number": number,
         "title": title,
@@ -57,7 +58,7 @@ def _price(
         "chart": _chart(number, title, lines) if lines else None,
         "facts": [(name, text) for name, text in _facts(rate, own=own) if text],
         "package": title_of(package, "packages"),
-        "typical": None if typical is None or package is None else typical.get(package),
+        "typical": typical.get(comparable) if typical is not None and comparable is not None else None,
         "compared": typical is not None,
     }
 

@@ -74,9 +74,8 @@ def sign_in(request: Request, visitor: Anybody, form: Form) -> Response:
     with exchange.database.write() as session:
         lockout.went_well(session, attempt)
         found = people.get(session, person.id)
-        if hashed is not None and found.password == person.password:
-            found.password = hashed
-            session.add(found)
+        if hashed is not None:
+            people.renew_hash(session, found, was=person.password, hashed=hashed)
         entered = entering.enter(
             session, found, how=OWN_WAY, old=cookie_of(request, exchange.settings),
             browser=browser_of(request), settings=exchange.settings, now=now,
