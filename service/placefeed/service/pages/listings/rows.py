@@ -153,7 +153,7 @@ def _fits(rate: Mapping[str, Any], reading: Reading) -> bool:
 
 
 def grades(ofsted: Mapping[str, Any], hidden: frozenset[str]) -> list[dict[str, Any]]:
-    """The overall grades in words, with their date; and of the other aspects those that the policy hides."""
+    """The overall grades in words, with their date, the newest first; and of the other aspects those that the policy hides."""
     return [
         {
             "title": title_of_judgement(judgement["framework"], judgement["code"]),
@@ -161,7 +161,7 @@ def grades(ofsted: Mapping[str, Any], hidden: frozenset[str]) -> list[dict[str, 
             "on": judgement["inspectedOn"],
             "hidden": name_of(judgement) in hidden,
         }
-        for judgement in ofsted["judgements"]
+        for judgement in sorted(ofsted["judgements"], key=lambda each: str(each["inspectedOn"]), reverse=True)
         if judgement["aspect"] == "overall" or name_of(judgement) in hidden
     ]
 

@@ -105,6 +105,7 @@ function price(form) {
     if (total.textContent !== said) total.textContent = said;
   };
 
+  form.querySelector("[data-more]").type = "button"; // or Enter in an amount would add a line, as the first button of the form
   form.querySelector("[data-more]").addEventListener("click", (event) => {
     event.preventDefault();
     const count = lines.querySelectorAll("[data-line]").length;
