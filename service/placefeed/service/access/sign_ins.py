@@ -9,7 +9,6 @@ begin ──> good ──(idle, or too old)──> over
 
 import hashlib
 import secrets
-import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,12 +22,11 @@ from placefeed.service.clock import Clock
 from placefeed.service.config import Settings
 from placefeed.service.db import Database, tell
 from placefeed.service.errors import NotFound
+from placefeed.service.remembered import MOST, Remembered
 from placefeed.service.tables import Organisation, Person, Post, SignIn
 
-KEPT_FOR = timedelta(seconds=5)  # as the keyring: the longest that what another process ended could go on here
 SEEN_EVERY = timedelta(minutes=5)  # how finely it is noted when somebody was last there: not a write for every page
 LONGEST = 100  # characters of a cookie that we look at
-MOST = 10_000
 OWN_WAY = "password"  # how somebody signed in; at another sign-in a second factor is for that one to ask
 
 
@@ -255,42 +253,29 @@ class SignIns:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._clock = clock
-        self._known: dict[bytes, tuple[datetime, Visitor]] = {}
+        self._known: Remembered[bytes, Visitor | None] = Remembered(database.bell, clock, until=("access",))
         self._seen: dict[str, datetime] = {}
-        self._lock = threading.Lock()
-        self._turn = 0  # counts the forgettings: an answer read before one must not be remembered after it
-        self._unhook = database.bell.hook(self._heard)
+
+    def remembered(self, text: str) -> Visitor | None:
+        """Who this cookie belongs to, if that was asked a moment ago; never touches the database, so it may be called on the loop."""
+        return self._known.get(digest_of(text[:LONGEST]))
 
     def visitor(self, text: str) -> Visitor | None:
         """Who this cookie belongs to, from memory or the database; notes now and then that they are there."""
-        index, now = digest_of(text[:LONGEST]), self._clock()
-        entry = self._known.get(index)
-        if entry is not None and now < entry[0]:
-            return entry[1]
-        turn = self._turn
-        with self._database.read() as session:
-            visitor = visitor_of(session, text, settings=self._database.settings, now=now)
-        if visitor is None:
-            return None
-        if now - self._seen.get(visitor.sign_in_id, now - SEEN_EVERY) >= SEEN_EVERY:
-            with self._database.write() as session:
-                note_seen(session, visitor.sign_in_id, now=now)
-            self._seen[visitor.sign_in_id] = now
-        with self._lock:
-            if len(self._known) >= MOST:
-                self._known.clear()
-                self._seen.clear()
-            if turn == self._turn:
-                self._known[index] = (now + KEPT_FOR, visitor)
-        return visitor
+
+        def ask(now: datetime) -> Visitor | None:
+            with self._database.read() as session:
+                visitor = visitor_of(session, text, settings=self._database.settings, now=now)
+            if visitor is not None and now - self._seen.get(visitor.sign_in_id, now - SEEN_EVERY) >= SEEN_EVERY:
+                with self._database.write() as session:
+                    note_seen(session, visitor.sign_in_id, now=now)
+                if len(self._seen) >= MOST:
+                    self._seen.clear()
+                self._seen[visitor.sign_in_id] = now
+            return visitor
+
+        return self._known.asked(digest_of(text[:LONGEST]), ask)
 
     def close(self) -> None:
         """Stop listening to the bell."""
-        self._unhook()
-
-    def _heard(self, what: str) -> None:
-        if what == "access":
-            with self._lock:
-                self._turn += 1
-                self._known.clear()
+        self._known.close()

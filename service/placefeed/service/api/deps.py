@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from placefeed.service.access.who import ANYONE, MEMBER, OPERATOR, PROVIDER, PUBLIC, Caller
 from placefeed.service.errors import NotAllowed, NotAuthenticated
-from placefeed.service.running.origin import READS, cookie_of, is_from_elsewhere
-from placefeed.service.running.parts import Exchange, exchange_of
+from placefeed.service.running.origin import READS, is_from_elsewhere
+from placefeed.service.running.parts import Exchange, exchange_of, visitor_of
 
 Running = Annotated[Exchange, Depends(exchange_of)]
 
@@ -85,10 +85,9 @@ async def authenticated(request: Request, exchange: Exchange) -> Caller:
 
 
 async def _signed_in(request: Request, exchange: Exchange) -> Caller | None:
-    cookie = cookie_of(request, exchange.settings)
-    if cookie is None or is_from_elsewhere(request, exchange.settings):
+    if is_from_elsewhere(request, exchange.settings):
         return None
-    visitor = await run_sync(exchange.sign_ins.visitor, cookie)
+    visitor = await visitor_of(request)
     if visitor is None or visitor.caller is None:
         return None
     exchange.limiter.take(visitor.caller.holder)

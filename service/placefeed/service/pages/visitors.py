@@ -2,15 +2,14 @@
 
 from typing import Annotated, Any
 
-from anyio.to_thread import run_sync
 from fastapi import Depends
 from starlette.requests import Request
 
 from placefeed.service.access.sign_ins import Visitor
 from placefeed.service.access.who import MEMBER, OPERATOR, PROVIDER
 from placefeed.service.errors import NotAllowed, NotAuthenticated
-from placefeed.service.running.origin import READS, cookie_of, is_from_elsewhere
-from placefeed.service.running.parts import exchange_of
+from placefeed.service.running.origin import READS, is_from_elsewhere
+from placefeed.service.running.parts import exchange_of, visitor_of
 
 _PLURAL = {PROVIDER: "providers", MEMBER: "local authorities", OPERATOR: "the operator"}
 
@@ -39,9 +38,7 @@ class Visit:
         exchange = exchange_of(request)
         if request.method not in READS and is_from_elsewhere(request, exchange.settings):
             raise NotAllowed("This form was sent from another website. Open the page here and send it again.")
-        cookie = cookie_of(request, exchange.settings)
-        visitor = await run_sync(exchange.sign_ins.visitor, cookie) if cookie else None
-        request.state.visitor = visitor
+        visitor = request.state.visitor = await visitor_of(request)
         if visitor is None:
             exchange.limiter.take(f"address:{request.client.host if request.client else ''}")
             if self.signed_in:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from placefeed.service.access.audit import ReadAudit
 from placefeed.service.access.keyring import Keyring
-from placefeed.service.access.sign_ins import SignIns
+from placefeed.service.access.sign_ins import SignIns, Visitor
 from placefeed.service.access.who import Caller
 from placefeed.service.channels.lists import Lists
 from placefeed.service.channels.stream.hub import Hub
@@ -21,6 +21,7 @@ from placefeed.service.errors import Unavailable
 from placefeed.service.publishing.sight import View
 from placefeed.service.running.limits import RateLimiter
 from placefeed.service.running.metrics import Metrics
+from placefeed.service.running.origin import cookie_of
 
 T = TypeVar("T")
 
@@ -50,6 +51,15 @@ class Exchange:
 def exchange_of(request: Request) -> Exchange:
     """The running exchange behind a request."""
     return cast("Exchange", request.app.state.exchange)
+
+
+async def visitor_of(request: Request) -> Visitor | None:
+    """Who is signed in in the browser that sent this request, by its cookie; None for nobody."""
+    exchange = exchange_of(request)
+    cookie = cookie_of(request, exchange.settings)
+    if cookie is None:
+        return None
+    return exchange.sign_ins.remembered(cookie) or await run_sync(exchange.sign_ins.visitor, cookie)
 
 
 def lists_of(exchange: Exchange) -> Lists:
