@@ -12,14 +12,15 @@ import contextlib
 import fcntl
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import IO, Protocol
+from typing import IO, Final, Protocol
 
 import psycopg
 import sqlalchemy as sa
 import structlog
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from placefeed.service.clock import Clock
 from placefeed.service.db import CONNECT, LEADER_LOCK, Database, insert
@@ -29,6 +30,9 @@ log = structlog.get_logger(__name__)
 
 IDLE_LIMIT = timedelta(seconds=15)
 """The server drops a leader's connection that says nothing for so long (a frozen process): another can then lead."""
+
+GIVEN_UP: Final = "given up"
+"""What came of a slot that was put down and tried as often as it may be."""
 
 LEADS_AS = "placefeed leads "
 """Begins the name of a leader's connection."""
@@ -191,3 +195,46 @@ def run_slot(
         outcome = f"failed: {type(error).__name__}: {error}"
     finish(database, job, slot, attempt=attempt, outcome=outcome, now=clock())
     return outcome
+
+
+# -- slots put down beforehand ------------------------------------------------------------------------------------------
+
+
+def put_down(session: Session, job: str, slot: datetime, *, after: datetime) -> None:
+    """Put down a slot that nobody has run yet, in the transaction that makes it necessary; `run_put_down` runs it, once, `after` this."""
+    row = {"job": job, "slot": slot, "worker": "", "attempt": 0, "lease_until": after}
+    session.execute(insert(session, JobRun).values(row).on_conflict_do_nothing())
+
+
+def run_put_down(
+    database: Database,
+    prefix: str,
+    run: Callable[[str, datetime, datetime], str | None],
+    *,
+    again_after: timedelta,
+    attempts: int,
+    clock: Clock,
+) -> Counter[str]:
+    """Run what is put down under this prefix: `run(job, slot, now)` says what came of it, or None where it is worth another attempt.
+
+    Each is claimed, so that of several workers one runs it, and tried again after `again_after`, `attempts` times. Returns how many
+    ended how.
+    """
+    now = clock()
+    with database.read() as session:
+        waiting = session.execute(
+            sa.select(JobRun.job, JobRun.slot)  # type: ignore[call-overload]
+            .where(col(JobRun.job).startswith(prefix), col(JobRun.finished_at).is_(None), col(JobRun.lease_until) < now)
+            .order_by(col(JobRun.slot), col(JobRun.job))
+        ).all()
+    ended: Counter[str] = Counter()
+    for job, slot in waiting:
+        attempt = claim(database, job, slot, lease=again_after, now=clock())
+        if attempt is None:
+            continue
+        outcome = run(job, slot, clock())
+        if outcome is None and attempt < attempts:
+            continue  # when the lease is over, another attempt
+        ended[outcome or GIVEN_UP] += 1
+        finish(database, job, slot, attempt=attempt, outcome=outcome or GIVEN_UP, now=clock())
+    return ended

@@ -1,6 +1,6 @@
 """Who is reminded of what, and the e-mail: put down with the note that today's is made, sent after the commit, by a job.
 
-What is put down is a slot of a job that nobody has run yet, as `subscriptions/owners` does it. Before a letter is handed to
+What is put down is a slot of a job that nobody has run yet (see leader). Before a letter is handed to
 the mail server its slot says so: a worker that dies then leaves it unknown whether it went out, and it is not sent again.
 A mail server's “not now” is known, and is tried again.
 """
@@ -22,9 +22,9 @@ from placefeed.service.channels.reminders.wishes import PROVIDERS, REMINDED, sto
 from placefeed.service.channels.subscriptions import mail
 from placefeed.service.clock import Clock, london_day, london_midnight
 from placefeed.service.config import Settings
-from placefeed.service.db import Database, insert, secret_of
+from placefeed.service.db import Database, secret_of
 from placefeed.service.intake.homes import Age, ageing
-from placefeed.service.leader import claim, finish
+from placefeed.service.leader import put_down, run_put_down
 from placefeed.service.tables import JobRun, Organisation, Person, Post
 
 JOB: Final = "remind:"
@@ -32,6 +32,7 @@ LINK_FOR: Final = timedelta(hours=48)
 AGAIN_AFTER: Final = timedelta(minutes=15)
 ATTEMPTS: Final = 16  # four hours; tomorrow there is another
 MOST: Final = 200  # homes in one e-mail
+SENT: Final = "sent"
 HANDING: Final = "handing it to the mail server"
 UNKNOWN: Final = "a worker died while it was handed over; not sent again"
 
@@ -77,24 +78,11 @@ def homes_due(session: Session, organisation_id: str, now: datetime, settings: S
 
 def send_waiting(database: Database, settings: Settings, clock: Clock) -> int:
     """Send what is put down and not sent; returns how many the mail server took."""
-    now = clock()
-    with database.read() as session:
-        waiting = session.execute(
-            sa.select(JobRun.job, JobRun.slot)  # type: ignore[call-overload]
-            .where(col(JobRun.job).startswith(JOB), col(JobRun.finished_at).is_(None), col(JobRun.lease_until) < now)
-            .order_by(col(JobRun.slot), col(JobRun.job))
-        ).all()
-    sent = 0
-    for job, slot in waiting:
-        attempt = claim(database, job, slot, lease=AGAIN_AFTER, now=clock())
-        if attempt is None:
-            continue
-        outcome = _send(database, settings, job, slot, clock())
-        sent += outcome == "sent"
-        if outcome is None and attempt < ATTEMPTS:
-            continue  # when the lease is over, another attempt
-        finish(database, job, slot, attempt=attempt, outcome=outcome or "given up", now=clock())
-    return sent
+
+    def send(job: str, slot: datetime, now: datetime) -> str | None:
+        return _send(database, settings, job, slot, now)
+
+    return run_put_down(database, JOB, send, again_after=AGAIN_AFTER, attempts=ATTEMPTS, clock=clock)[SENT]
 
 
 # -- steps ----------------------------------------------------------------------------------------------------------
@@ -129,14 +117,7 @@ def _queue(session: Session, person_id: str, organisation_id: str, *, now: datet
     ).scalar_one_or_none()
     if taken is None:
         return False
-    row = {
-        "job": f"{JOB}{person_id}:{organisation_id}",
-        "slot": now,
-        "worker": "",
-        "attempt": 0,
-        "lease_until": now - timedelta(seconds=1),
-    }
-    session.execute(insert(session, JobRun).values(row).on_conflict_do_nothing())
+    put_down(session, f"{JOB}{person_id}:{organisation_id}", now, after=now - timedelta(seconds=1))
     return True
 
 
@@ -166,7 +147,7 @@ def _send(database: Database, settings: Settings, job: str, slot: datetime, now:
         detail = {"settings": ready.homes, "taken": outcome.ok}
         subject = f"{organisation_id}/{person_id}"
         record(session, caller=None, action="reminder.send", subject=subject, detail=detail, at=now)
-    return "sent" if outcome.ok else f"the address was refused: {outcome.status}"
+    return SENT if outcome.ok else f"the address was refused: {outcome.status}"
 
 
 def _letter(

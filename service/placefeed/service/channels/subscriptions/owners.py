@@ -7,47 +7,33 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
-import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from placefeed.service.channels.subscriptions import mail
 from placefeed.service.clock import Clock
 from placefeed.service.config import Settings
-from placefeed.service.db import Database, insert
-from placefeed.service.leader import claim, finish
-from placefeed.service.tables import JobRun, Subscription
+from placefeed.service.db import Database
+from placefeed.service.leader import put_down, run_put_down
+from placefeed.service.tables import Subscription
 
 JOB: Final = "tell-owner:"
 AGAIN_AFTER: Final = timedelta(minutes=15)
 ATTEMPTS: Final = 48  # half a day; the alert stands all the same
+TOLD: Final = "told"
 
 
 def queue(session: Session, subscription_id: str, *, now: datetime) -> None:
     """Put down that the owner is to be told, in the transaction that stops the subscription."""
-    row = {"job": f"{JOB}{subscription_id}", "slot": now, "worker": "", "attempt": 0, "lease_until": now}
-    session.execute(insert(session, JobRun).values(row).on_conflict_do_nothing())
+    put_down(session, f"{JOB}{subscription_id}", now, after=now)
 
 
 def tell_owners(database: Database, settings: Settings, clock: Clock) -> int:
     """Write to the owners of subscriptions that have stopped; returns how many e-mails were taken."""
-    now = clock()
-    with database.read() as session:
-        waiting = session.execute(
-            sa.select(JobRun.job, JobRun.slot)  # type: ignore[call-overload]
-            .where(col(JobRun.job).startswith(JOB), col(JobRun.finished_at).is_(None), col(JobRun.lease_until) < now)
-            .order_by(col(JobRun.slot))
-        ).all()
-    told = 0
-    for name, slot in waiting:
-        attempt = claim(database, name, slot, lease=AGAIN_AFTER, now=clock())
-        if attempt is None:
-            continue
-        outcome = _tell(database, settings, name.removeprefix(JOB), clock())
-        told += outcome == "told"
-        if outcome is None and attempt < ATTEMPTS:
-            continue  # when the lease is over, another attempt
-        finish(database, name, slot, attempt=attempt, outcome=outcome or "given up", now=clock())
-    return told
+
+    def tell(job: str, _slot: datetime, now: datetime) -> str | None:
+        return _tell(database, settings, job.removeprefix(JOB), now)
+
+    return run_put_down(database, JOB, tell, again_after=AGAIN_AFTER, attempts=ATTEMPTS, clock=clock)[TOLD]
 
 
 def _tell(database: Database, settings: Settings, subscription_id: str, now: datetime) -> str | None:
@@ -61,7 +47,7 @@ def _tell(database: Database, settings: Settings, subscription_id: str, now: dat
         return "nobody to tell by e-mail"
     outcome = asyncio.run(mail.send(_letter(row, to, settings), settings=settings, now=now))
     if outcome.ok:
-        return "told"
+        return TOLD
     return f"the address was refused: {outcome.status}" if outcome.gone else None
 
 
