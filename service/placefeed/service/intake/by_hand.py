@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from placefeed.schema.validation import PartName
 from placefeed.service.access.sources import by_hand_source, own_source
@@ -12,6 +12,7 @@ from placefeed.service.clock import iso
 from placefeed.service.errors import NotAllowed, NotFound, Stale
 from placefeed.service.intake import updates
 from placefeed.service.intake.observe import lock_source
+from placefeed.service.intake.standing import newest
 from placefeed.service.tables import Source, Standing
 
 TICK = timedelta(milliseconds=1)
@@ -35,7 +36,7 @@ def put(
     """
     source, version = speaker(session, organisation_id, mark, now=now)
     lock_source(session, source.id)
-    known = _standing(session, source.id, urn, part, item)
+    known = newest(session, source.id, urn, part, item)
     stands = known is not None and not known.withdrawn
     if (version != "" and (known is None or not stands or str(known.version) != version)) or (version == "" and stands):
         raise Stale("Somebody has changed this since you opened the page.")
@@ -81,11 +82,3 @@ def unused(session: Session, source_id: str, urn: str, part: PartName, stem: str
     while f"{stem}-{number}" in used:
         number += 1
     return f"{stem}-{number}"
-
-
-def _standing(session: Session, source_id: str, urn: str, part: str, item: str) -> Standing | None:
-    return session.exec(
-        select(Standing)
-        .where(Standing.source_id == source_id, Standing.urn == urn, Standing.part == part, Standing.item == item)
-        .execution_options(populate_existing=True)
-    ).first()

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from placefeed.service.bulk import Bulk
 from placefeed.service.tables import Observation, Standing
@@ -45,6 +45,15 @@ def standing_of(session: Session, source_id: str, urns: set[str]) -> dict[Key, K
         rows = connection.execute(_STANDING, {"source": source_id, "urns": ordered[start : start + CHUNK]}).all()
         found.update({(row[0], row[1], row[2]): tuple(row[3:]) for row in rows})
     return found
+
+
+def newest(session: Session, source_id: str, urn: str, part: str, item: str) -> Standing | None:
+    """A source's newest word on one part, withdrawn or not, as the database has it now."""
+    return session.exec(
+        select(Standing)
+        .where(Standing.source_id == source_id, Standing.urn == urn, Standing.part == part, Standing.item == item)
+        .execution_options(populate_existing=True)
+    ).first()
 
 
 _SUMS = (

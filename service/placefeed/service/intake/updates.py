@@ -27,6 +27,7 @@ from placefeed.service.intake import guards
 from placefeed.service.intake.observe import Outcomes, lock_source, observe
 from placefeed.service.intake.observe import withdraw as withdraw_keys
 from placefeed.service.intake.parts import CheckedRecord, PartDocument, instant, item_of, part_document
+from placefeed.service.intake.standing import newest
 from placefeed.service.logs import request_id
 from placefeed.service.tables import Source, Standing, Submission, SubmissionRaw
 
@@ -88,7 +89,7 @@ def put(
         raise Invalid("The document has errors; nothing was changed.", errors=[_error(each) for each in errors])
     key = item_of(part, document) or ""
     lock_source(session, source.id)
-    before = _standing(session, source.id, urn, part, key)
+    before = newest(session, source.id, urn, part, key)
     _check_match(if_match, before)
     as_of = instant(document["asOf"]) if "asOf" in document else now
     stated = part_document(part, key, as_of=as_of, document=document)
@@ -119,7 +120,7 @@ def withdraw(
     """Withdraw one part of a setting, as of now. Raises NotFound where nothing stands, NotAllowed, Stale."""
     _may_speak(session, source, urn, now=now)
     lock_source(session, source.id)
-    before = _standing(session, source.id, urn, part, item)
+    before = newest(session, source.id, urn, part, item)
     if before is None or before.withdrawn:
         raise NotFound(
             f"There is no {part} “{item}” of this setting to withdraw."
@@ -226,14 +227,6 @@ def _screened(document: list[Any]) -> list[Issue]:
 
 def _error(found: Issue) -> dict[str, Any]:
     return {"pointer": found.place.pointer or "", "rule": found.rule, "detail": found.message, "advice": found.advice}
-
-
-def _standing(session: Session, source_id: str, urn: str, part: str, item: str) -> Standing | None:
-    return session.exec(
-        select(Standing)
-        .where(Standing.source_id == source_id, Standing.urn == urn, Standing.part == part, Standing.item == item)
-        .execution_options(populate_existing=True)
-    ).first()
 
 
 def _check_match(if_match: str | None, before: Standing | None) -> None:
