@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from placefeed.service.access import keys
 from placefeed.service.access.who import Caller
-from placefeed.service.channels.subscriptions import digest_forms, life, owners, told, wishes
+from placefeed.service.channels.subscriptions import life, owners, told, wishes
 from placefeed.service.channels.subscriptions.digest import letter_of
 from placefeed.service.channels.subscriptions.digest_forms import MOST, Digest, Line, csv_file, html, subject, text
 from placefeed.service.channels.subscriptions.mail import Letter
@@ -24,6 +24,7 @@ from placefeed.service.channels.subscriptions.matching import Matcher
 from placefeed.service.channels.subscriptions.outcomes import EVENTS, Job, Outside
 from placefeed.service.channels.subscriptions.sending import Sender
 from placefeed.service.channels.subscriptions.timetable import due_at
+from placefeed.service.clock import LONDON
 from placefeed.service.config import Settings
 from placefeed.service.db import Database, secret_of
 from placefeed.service.publishing.publisher import publish_all
@@ -74,7 +75,7 @@ def test_a_daily_email_goes_out_once_each_day_of_the_year() -> None:
         moment, days = datetime(2025, 12, 31, 23, 59, 30, tzinfo=UTC), []
         while moment.year < 2027:
             moment = due_at(document, moment)
-            days.append(moment.astimezone(digest_forms.LONDON).date())
+            days.append(moment.astimezone(LONDON).date())
             moment += timedelta(seconds=1)
         assert len(days) == len(set(days)) >= 365
 

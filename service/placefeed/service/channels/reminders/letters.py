@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from placefeed.service.channels.letter_forms import moment, templates
 
-from placefeed.service.clock import LONDON
-
+PACKAGE: Final = "placefeed.service.channels.reminders"
 SUBJECT: Final = "Please say whether your homes’ places have changed"
 """No names and no counts: subjects are seen by many."""
 
@@ -53,27 +51,9 @@ class Reminder:
 
 def text(reminder: Reminder) -> str:
     """As plain text."""
-    return _environment().get_template("reminder.txt").render(reminder=reminder, moment=moment)
+    return templates(PACKAGE).get_template("reminder.txt").render(reminder=reminder, moment=moment)
 
 
 def html(reminder: Reminder) -> str:
     """As a page of its own, its looks in the elements, nothing from outside."""
-    return _environment().get_template("reminder.html").render(reminder=reminder, moment=moment)
-
-
-def moment(when: datetime) -> str:
-    """1 July 2026, 15:00, by the clock in England."""
-    local = when.astimezone(LONDON)
-    return f"{local.day} {local:%B %Y}, {local:%H:%M}"
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("placefeed.service.channels.reminders", "templates"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    return templates(PACKAGE).get_template("reminder.html").render(reminder=reminder, moment=moment)

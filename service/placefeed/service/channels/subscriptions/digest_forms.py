@@ -5,15 +5,14 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from typing import Any, Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from placefeed.schema.codelists import codelist, judgements
 from placefeed.service.channels.exports import COLUMNS, csv_cell, lowest_rate
-from placefeed.service.clock import LONDON, iso
+from placefeed.service.channels.letter_forms import day, moment, templates
+from placefeed.service.clock import iso
 
+PACKAGE: Final = "placefeed.service.channels.subscriptions"
 MOST: Final = 200  # lines in one e-mail; the rest is in the list
 CHANGES: Final[dict[str, str]] = {"new": "New", "changed": "Changed", "withdrawn": "Withdrawn"}
 """What can become of a listing, in the order in which it is told."""
@@ -121,12 +120,12 @@ def subject(digest: Digest) -> str:
 
 def text(digest: Digest) -> str:
     """As plain text."""
-    return _environment().get_template("digest.txt").render(digest=digest, when=moment(digest.at), moment=moment)
+    return templates(PACKAGE).get_template("digest.txt").render(digest=digest, when=moment(digest.at), moment=moment)
 
 
 def html(digest: Digest) -> str:
     """As a page of its own: a table, its looks in the elements, nothing from outside."""
-    return _environment().get_template("digest.html").render(digest=digest, when=moment(digest.at), moment=moment)
+    return templates(PACKAGE).get_template("digest.html").render(digest=digest, when=moment(digest.at), moment=moment)
 
 
 def csv_file(digest: Digest) -> bytes:
@@ -142,28 +141,5 @@ def csv_file(digest: Digest) -> bytes:
     return out.getvalue().encode("utf-8-sig")  # a spreadsheet reads it as UTF-8 only with the mark
 
 
-def day(when: date) -> str:
-    """1 July 2026"""
-    return f"{when.day} {when:%B %Y}"
-
-
-def moment(when: datetime) -> str:
-    """1 July 2026, 15:00, by the clock in England."""
-    local = when.astimezone(LONDON)
-    return f"{day(local.date())}, {local:%H:%M}"
-
-
 def _grade(framework: str, code: str) -> str:
     return next((row["title"] for row in judgements(framework).rows if row["code"] == code), code)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("placefeed.service.channels.subscriptions", "templates"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

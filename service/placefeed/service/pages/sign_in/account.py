@@ -3,13 +3,11 @@
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
 from placefeed.service.access import audit, lockout, oidc, passwords, people, sign_ins
 from placefeed.service.access.sign_ins import Visitor
-from placefeed.service.channels.subscriptions import mail
 from placefeed.service.errors import Invalid, TooManyRequests
 from placefeed.service.pages.forms import Form, of_refusal, summary
 from placefeed.service.pages.render import page, see
@@ -80,11 +78,7 @@ def change_password(request: Request, visitor: SignedIn, form: Form) -> Response
         passwords.change(session, people.get(session, person.id), hashed, keep=visitor.sign_in_id, now=now)
     response = see(request, "/account?done=password")
     know(request, response, person.email)
-    if mail.configured(exchange.settings):
-        told = letters.letter(
-            "password-changed.txt", to=person.email, name=person.name, base=exchange.settings.base_url
-        )
-        response.background = BackgroundTask(letters.send, exchange, told)
+    letters.tell_of_new_password(exchange, response, person)
     return response
 
 

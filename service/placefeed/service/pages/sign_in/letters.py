@@ -6,10 +6,13 @@ from typing import Any
 
 import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.background import BackgroundTask
+from starlette.responses import Response
 
 from placefeed.service.channels.subscriptions import mail
 from placefeed.service.pages.words import FILTERS
 from placefeed.service.running.parts import Exchange
+from placefeed.service.tables import Person
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +46,13 @@ def letter(template: str, *, to: str, **context: Any) -> mail.Letter:
         text=_environment().get_template(template).render(**context),
         message=f"{template.removesuffix('.txt')}.{secrets.token_hex(12)}",
     )
+
+
+def tell_of_new_password(exchange: Exchange, response: Response, person: Person) -> None:
+    """After this answer, tell somebody by e-mail that their password was changed: if it was not they who did, they hear of it."""
+    if mail.configured(exchange.settings):
+        told = letter("password-changed.txt", to=person.email, name=person.name, base=exchange.settings.base_url)
+        response.background = BackgroundTask(send, exchange, told)
 
 
 async def send(exchange: Exchange, written: mail.Letter) -> bool:

@@ -106,9 +106,5 @@ def choose(request: Request, token: str, visitor: Anybody, form: Form) -> Respon
         passwords.change(session, people.get(session, taken.person_id or ""), hashed, keep=None, now=now)
     response = see(request, "/sign-in?done=password")
     know(request, response, person.email)
-    if mail.configured(exchange.settings):
-        told = letters.letter(
-            "password-changed.txt", to=person.email, name=person.name, base=exchange.settings.base_url
-        )
-        response.background = BackgroundTask(letters.send, exchange, told)
+    letters.tell_of_new_password(exchange, response, person)
     return response
