@@ -1,22 +1,24 @@
 """Prices by line: what a place costs, what that is made of, and to whom it is offered."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
 from placefeed.schema.codelists import codelist
 from placefeed.service.access.audit import record as audit
 from placefeed.service.clock import london_day
-from placefeed.service.errors import Conflict, Invalid, Stale
+from placefeed.service.errors import Conflict, Stale
 from placefeed.service.homes.home import Home, Said, home_of
 from placefeed.service.homes.parts import add, change, take_back
 from placefeed.service.homes.seen import Buyer, buyers_of, provider_of
 from placefeed.service.pages.forms import Form, summary
 from placefeed.service.pages.provider import price_form
-from placefeed.service.pages.provider.telling import Done, caller_of, carry_out, may_change, refused
+from placefeed.service.pages.provider.telling import Done, caller_of, carry_out, may_change, unsaved, withdraw_page
 from placefeed.service.pages.render import page
 from placefeed.service.pages.visitors import ProviderEditor, ProviderReader
 from placefeed.service.running.parts import exchange_of, note_read
@@ -132,38 +134,37 @@ def _known(request: Request, visitor: Any, urn: str, source: str = "", item: str
 
 
 def _save(request: Request, visitor: Any, form: Form, urn: str, source: str = "", item: str = "") -> Response | Done:
-    exchange = exchange_of(request)
     caller, organisation = caller_of(visitor)
     known = _known(request, visitor, urn, source, item)
-    said, status, theirs = known.said, 422, False
+    said = known.said
     if form.has("more"):  # without scripts: only more rows
         return _page(request, known, price_form.typed(form), mark=form.text("mark"), spare=2 * price_form.SPARE)
     before = said.document if said else {}
     chosen = [] if before.get("offeredTo", "any") == "any" else price_form.keys_of(before["offeredTo"])
     allowed = {value for value, _text in price_form.choices(known.buyers, chosen)}
     document = price_form.document_of(form, before, allowed=allowed)
-    wrong: dict[str, str] = form.errors
-    if document is not None:
-        try:
-            with exchange.database.write() as session:
-                now = exchange.clock()
-                if said is None:
-                    item = add(session, organisation, urn, "rate", document, stem="price", now=now)
-                else:
-                    change(session, organisation, urn, said, document, mark=form.text("mark"), now=now)
-                audit(session, caller=caller, action="rate.put", subject=f"{urn} {item}", at=now)
-            return Done(f"/homes/{urn}?done=price", (urn,))
-        except Invalid as error:
-            wrong = refused(error, price_form.field_of)
-        except Conflict as error:
-            wrong, status = {"price": str(error)}, 409
-        except Stale:
-            status, theirs = 409, True
-            wrong = {
-                "price": "It was changed since you opened this page. What it says now stands below; saving puts yours in its place."
-            }
+    if document is None:
+        return _page(request, known, price_form.typed(form), mark=form.text("mark"), wrong=form.errors, status=422)
+
+    def store(session: Session, now: datetime) -> None:
+        if said is None:
+            name = add(session, organisation, urn, "rate", document, stem="price", now=now)
+        else:
+            name = item
+            change(session, organisation, urn, said, document, mark=form.text("mark"), now=now)
+        audit(session, caller=caller, action="rate.put", subject=f"{urn} {name}", at=now)
+
+    why = unsaved(request, store, field="price", field_of=price_form.field_of)
+    if why is None:
+        return Done(f"/homes/{urn}?done=price", (urn,))
     return _page(
-        request, known, price_form.typed(form), mark=form.text("mark"), wrong=wrong, theirs=theirs, status=status
+        request,
+        known,
+        price_form.typed(form),
+        mark=form.text("mark"),
+        wrong=why.wrong,
+        theirs=why.theirs,
+        status=why.status,
     )
 
 
@@ -194,18 +195,14 @@ def _page(
         choices=price_form.choices(known.buyers, values["buyers"]),
         lists=LISTS,
         shares=price_form.SHARES,
-        back={"href": f"/homes/{known.home.urn}/prices", "text": f"Prices of {known.home.name}"},
+        back=_back(known),
     )
 
 
 def _withdraw_page(request: Request, known: Known, wrong: dict[str, str]) -> Response:
-    return page(
-        request,
-        "provider/withdraw.html",
-        status=409 if wrong else 200,
-        home=known.home,
-        said=known.said,
-        what="price",
-        errors=summary(wrong),
-        back={"href": f"/homes/{known.home.urn}/prices", "text": f"Prices of {known.home.name}"},
-    )
+    assert known.said is not None
+    return withdraw_page(request, known.home, known.said, what="price", back=_back(known), wrong=wrong)
+
+
+def _back(known: Known) -> dict[str, str]:
+    return {"href": f"/homes/{known.home.urn}/prices", "text": f"Prices of {known.home.name}"}

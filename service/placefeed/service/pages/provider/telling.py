@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from anyio.to_thread import run_sync
+from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
 from placefeed.service.access.sign_ins import Visitor
 from placefeed.service.access.who import Caller
-from placefeed.service.errors import NotAuthenticated, PlacefeedError
+from placefeed.service.errors import Conflict, Invalid, NotAuthenticated, PlacefeedError, Stale
+from placefeed.service.homes.home import Home, Said
 from placefeed.service.homes.seen import being_published
-from placefeed.service.pages.render import see
+from placefeed.service.pages.forms import summary
+from placefeed.service.pages.render import page, see
 from placefeed.service.running.parts import exchange_of
 from placefeed.service.running.waiting import until_published
 
@@ -35,6 +39,10 @@ WHY: Final = {
     "provision-type-unknown": "Nobody has said what kind of home this is. Ask the operator.",
     "provision-type-not-listable": "Places in this kind of setting are not listed.",
 }
+
+CHANGED: Final = (
+    "It was changed since you opened this page. What it says now stands below; saving puts yours in its place."
+)
 
 DONE: Final = {
     "updated": "Your update is saved.",
@@ -83,6 +91,42 @@ async def carry_out(request: Request, work: Callable[[], Response | Done]) -> Re
 
     await until_published(exchange, there, seconds=WAIT)
     return see(request, outcome.to)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """Why a form was not saved, by field. `theirs`: somebody changed it meanwhile, and what stands now is shown beside."""
+
+    wrong: dict[str, str]
+    status: int = 422
+    theirs: bool = False
+
+
+def unsaved(
+    request: Request, store: Callable[[Session, datetime], None], *, field: str, field_of: Callable[[list[str]], str]
+) -> Unsaved | None:
+    """Store what a form says, in one transaction; None when it went well. A conflict is told at `field`."""
+    exchange = exchange_of(request)
+    try:
+        with exchange.database.write() as session:
+            store(session, exchange.clock())
+    except Invalid as error:
+        return Unsaved(refused(error, field_of))
+    except Conflict as error:
+        return Unsaved({field: str(error)}, 409)
+    except Stale:
+        return Unsaved({field: CHANGED}, 409, theirs=True)
+    return None
+
+
+def withdraw_page(
+    request: Request, home: Home, said: Said, *, what: str, back: dict[str, str], wrong: dict[str, str]
+) -> Response:
+    """Ask once before something is withdrawn, or say why it was not."""
+    return page(
+        request, "provider/withdraw.html", status=409 if wrong else 200, home=home, said=said, what=what,
+        errors=summary(wrong), back=back,
+    )  # fmt: skip
 
 
 def refused(error: PlacefeedError, field_of: Callable[[list[str]], str]) -> dict[str, str]:

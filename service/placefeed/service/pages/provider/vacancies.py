@@ -1,7 +1,7 @@
 """Vacancies: offered, changed and withdrawn by hand."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,13 +12,13 @@ from starlette.responses import Response
 from placefeed.schema.codelists import codelist
 from placefeed.service.access.audit import record as audit
 from placefeed.service.clock import london_day
-from placefeed.service.errors import Conflict, Invalid, Stale
+from placefeed.service.errors import Conflict, Stale
 from placefeed.service.homes.home import Home, Said, home_of, last_offer
 from placefeed.service.homes.parts import add, change, take_back
 from placefeed.service.homes.update import again
 from placefeed.service.pages.forms import Form, summary
 from placefeed.service.pages.provider import vacancy_form
-from placefeed.service.pages.provider.telling import Done, caller_of, carry_out, refused
+from placefeed.service.pages.provider.telling import Done, caller_of, carry_out, unsaved, withdraw_page
 from placefeed.service.pages.render import page
 from placefeed.service.pages.visitors import ProviderEditor
 from placefeed.service.running.parts import exchange_of
@@ -130,30 +130,34 @@ async def withdraw(
 def _save(request: Request, visitor: Any, form: Form, asked: Asked) -> Response | Done:
     exchange = exchange_of(request)
     caller, organisation = caller_of(visitor)
-    status, theirs = 422, False
-    wrong: dict[str, str] = {}
     with exchange.database.read() as session:
         now = exchange.clock()
         home = home_of(session, organisation, asked.urn, settings=exchange.settings, now=now)
     said = home.vacancy(asked.source, asked.item) if asked.item else None
     document = vacancy_form.document_of(form, said.document if said else {}, today=london_day(now))
     if document is None:
-        wrong = form.errors
-    else:
-        try:
-            with exchange.database.write() as session:
-                subject = _store(session, organisation, asked, said, document, mark=form.text("mark"), now=now)
-                audit(session, caller=caller, action="vacancy.put", subject=f"{asked.urn} {subject}", at=now)
-            return Done(f"/homes/{asked.urn}?done=vacancy", (asked.urn,))
-        except Invalid as error:
-            wrong = refused(error, vacancy_form.field_of)
-        except Conflict as error:
-            wrong, status = {"places": str(error)}, 409
-        except Stale:
-            status, theirs = 409, True
-            wrong = {
-                "places": "It was changed since you opened this page. What it says now stands below; saving puts yours in its place."
-            }
+        return _page(
+            request,
+            home,
+            asked,
+            vacancy_form.typed(form),
+            said=said,
+            mark=form.text("mark"),
+            wrong=form.errors,
+            status=422,
+        )
+
+    def store(session: Session, now: datetime) -> None:
+        if said is None:
+            name = add(session, organisation, asked.urn, "vacancy", document, stem="place", now=now)
+        else:
+            name = said.item
+            change(session, organisation, asked.urn, said, document, mark=form.text("mark"), now=now)
+        audit(session, caller=caller, action="vacancy.put", subject=f"{asked.urn} {name}", at=now)
+
+    why = unsaved(request, store, field="places", field_of=vacancy_form.field_of)
+    if why is None:
+        return Done(f"/homes/{asked.urn}?done=vacancy", (asked.urn,))
     return _page(
         request,
         home,
@@ -161,26 +165,10 @@ def _save(request: Request, visitor: Any, form: Form, asked: Asked) -> Response 
         vacancy_form.typed(form),
         said=said,
         mark=form.text("mark"),
-        wrong=wrong,
-        theirs=theirs,
-        status=status,
+        wrong=why.wrong,
+        theirs=why.theirs,
+        status=why.status,
     )
-
-
-def _store(
-    session: Session,
-    organisation: str,
-    asked: Asked,
-    said: Said | None,
-    document: Mapping[str, Any],
-    *,
-    mark: str,
-    now: Any,
-) -> str:
-    if said is None:
-        return add(session, organisation, asked.urn, "vacancy", document, stem="place", now=now)
-    change(session, organisation, asked.urn, said, document, mark=mark, now=now)
-    return said.item
 
 
 def _page(
@@ -214,18 +202,13 @@ def _page(
         lists=LISTS,
         groups=vacancy_form.GROUPS,
         ticked=vacancy_form.TICKED,
-        back={"href": f"/homes/{home.urn}", "text": home.name},
+        back=_back(home),
     )
 
 
 def _withdraw_page(request: Request, home: Home, said: Said, wrong: dict[str, str]) -> Response:
-    return page(
-        request,
-        "provider/withdraw.html",
-        status=409 if wrong else 200,
-        home=home,
-        said=said,
-        what="vacancy",
-        errors=summary(wrong),
-        back={"href": f"/homes/{home.urn}", "text": home.name},
-    )
+    return withdraw_page(request, home, said, what="vacancy", back=_back(home), wrong=wrong)
+
+
+def _back(home: Home) -> dict[str, str]:
+    return {"href": f"/homes/{home.urn}", "text": home.name}
