@@ -26,8 +26,8 @@ def costs(state: State, asked: Params, always: Params, view: View, now: datetime
     found = []
     for names in _parts(asked):
         rest = {name: texts for name, texts in asked.items() if name not in names}
-        selection = state.select(Filter.parse(both(rest, always)), view, now)
-        found.append(Cost(names, len(selection.items), selection.available))
+        counts = state.count(Filter.parse(both(rest, always)), view, now)
+        found.append(Cost(names, counts.total, counts.available))
     return sorted(found, key=lambda cost: -cost.total)
 
 

@@ -21,7 +21,7 @@ BUCKET = 10_000  # pence: how finely prices are indexed
 
 
 class Block(Protocol):
-    """The part of the index that a criterion asks; `channels/index.py` has the one that serves."""
+    """The part of the index that a criterion asks; `channels/blocks.py` has the one that serves."""
 
     rates: dict[Facet, int]
 

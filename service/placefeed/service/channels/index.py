@@ -1,155 +1,20 @@
-"""The listings in memory, in blocks with bit masks a facet: what a filter asks takes a few ANDs, and a change touches one block.
+"""The listings in memory, in blocks: what a filter takes of them, in order or only counted.
 
 Readers hold a `State`, which never changes; the one writer makes the next with copies of the blocks that it touches. So a
 reader needs no lock, and an export of an hour ago is still whole.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import compress
 from operator import itemgetter
-from typing import Any
 
-from placefeed.service.channels.criteria import BUCKET, OLDEST, Facet, Facts, Offered
-from placefeed.service.channels.near import cell_of, miles
+from placefeed.service.channels.blocks import SLOTS, Block
+from placefeed.service.channels.criteria import Offered
+from placefeed.service.channels.near import miles
 from placefeed.service.channels.query import Filter
 from placefeed.service.channels.rows import Row, order_key
 from placefeed.service.publishing.sight import View
-
-SLOTS = 1024
-"""Listings a block: the bound on what one change costs, however many are held."""
-
-_BITS = bytes.maketrans(b"01", b"\x00\x01")
-
-_CODED = (
-    "la", "region", "provisionType", "provider", "urn", "cared", "response", "freshness", "availability", "shortBreaksOnly", "simulated",
-    "needsAccepted", "needsExcluded", "risksAccepted", "risksExcluded", "communication", "adaptations", "placementTypes",
-    "modelsOfCare", "services",
-)  # fmt: skip
-
-
-def facets_of(facts: Facts) -> Iterator[Facet]:
-    """What the index notes of a listing; each criterion's `masks` asks for these."""
-    for name in _CODED:
-        value = facts.get(name)
-        if isinstance(value, list):
-            for code in value:
-                yield name, code
-        elif value is not None:
-            yield name, value
-    for gender in facts["genders"] or ("any-gender",):
-        yield "genders", gender
-    youngest, oldest = facts["ages"]
-    for years in range(youngest or 0, (OLDEST if oldest is None else min(oldest, OLDEST)) + 1):
-        yield "ages", years
-    for judgement in facts["judgements"]:
-        yield "judgements", *judgement
-    at = facts.get("at")  # facts of an older version have none
-    if at is not None:
-        yield "cell", *cell_of(at)
-
-
-class Block:
-    """Up to `SLOTS` listings and their masks. Changed only between `copy` and being handed to readers."""
-
-    __slots__ = ("_due", "_facets", "rates", "restricted", "rows", "used")
-
-    def __init__(self) -> None:
-        self.rows: list[Row | None] = [None] * SLOTS
-        self.used = 0
-        self.restricted = 0
-        self._facets: dict[Facet, int] = {}
-        self.rates: dict[Facet, int] = {}  # rates offered to any: (contract type, package, price bucket)
-        self._due: list[tuple[datetime, int]] | None = None
-
-    def copy(self) -> "Block":
-        """A block to change while readers keep this one."""
-        other = Block()
-        other.rows, other.used, other.restricted = self.rows.copy(), self.used, self.restricted
-        other._facets, other.rates = self._facets.copy(), self.rates.copy()
-        return other
-
-    def put(self, slot: int, row: Row | None) -> None:
-        """Let a slot hold this row, or nothing."""
-        bit = 1 << slot
-        before = self.rows[slot]
-        if before is not None:
-            self._note(before, bit, present=False)
-        self.rows[slot] = row
-        if row is not None:
-            self._note(row, bit, present=True)
-
-    def _note(self, row: Row, bit: int, *, present: bool) -> None:
-        for facet in (*facets_of(row.facts), *(("audience", audience) for audience in row.audiences)):
-            _set(self._facets, facet, bit, present=present)
-        restricted = False
-        for rate in row.facts["rates"]:
-            if rate["offeredTo"] == "any":
-                bucket = None if rate["weekly"] is None else rate["weekly"] // BUCKET
-                _set(self.rates, (rate["contract"], rate["package"], bucket), bit, present=present)
-            else:
-                restricted = True
-        self.used = self.used | bit if present else self.used & ~bit
-        self.restricted = self.restricted | bit if present and restricted else self.restricted & ~bit
-
-    def having(self, *facet: Any) -> int:
-        """The slots of listings with this facet."""
-        return self._facets.get(facet, 0)
-
-    def seen_by(self, view: View) -> int:
-        """The slots of listings that this view may see: `view.sees`, for all at once."""
-        if view.everything:
-            return self.used
-        mask = 0
-        for audience in view.audiences:
-            mask |= self.having("audience", audience)
-        return mask
-
-    def due(self) -> list[tuple[datetime, int]]:
-        """When each of its listings changes by time alone, the soonest first."""
-        if self._due is None:
-            self._due = sorted(
-                (row.changes_at, slot) for slot, row in self.each(self.used) if row.changes_at is not None
-            )
-        return self._due
-
-    def around(self, now: datetime) -> tuple[datetime | None, datetime | None]:
-        """The last changesAt that has passed, and the next."""
-        due = self.due()
-        passed = bisect_right(due, now, key=itemgetter(0))
-        return (due[passed - 1][0] if passed else None), (due[passed][0] if passed < len(due) else None)
-
-    def overdue(self, now: datetime) -> int:
-        """The slots of listings past their changesAt."""
-        mask = 0
-        for changes_at, slot in self.due():
-            if changes_at > now:
-                break
-            mask |= 1 << slot
-        return mask
-
-    def each(self, mask: int) -> Iterator[tuple[int, Row]]:
-        """The slots of a mask with their rows."""
-        return compress(enumerate(self.rows), _bits(mask))  # type: ignore[arg-type]  # a slot in a mask holds a row
-
-    def rows_in(self, mask: int) -> Iterator[Row]:
-        """The rows of a mask."""
-        return compress(self.rows, _bits(mask))  # type: ignore[arg-type]  # as above
-
-
-def _bits(mask: int) -> bytes:
-    return bin(mask)[:1:-1].encode().translate(_BITS)
-
-
-def _set(masks: dict[Facet, int], facet: Facet, bit: int, *, present: bool) -> None:
-    mask = masks.get(facet, 0)
-    mask = mask | bit if present else mask & ~bit
-    if mask:
-        masks[facet] = mask
-    else:
-        masks.pop(facet, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,21 +48,35 @@ Selected = tuple[bytes, Row, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """All that a filter takes, in order. `hidden`: how many more there are with a grade hidden by default."""
+class Counts:
+    """How many a filter takes. `hidden`: how many more there are with a grade hidden by default."""
 
-    items: list[Selected]
     available: int
     unknown: int
     hidden: int
 
+    @property
+    def total(self) -> int:
+        """All that it takes."""
+        return self.available + self.unknown
 
-@dataclass(slots=True)
-class _Tally:
-    items: list[Selected] = field(default_factory=list)
-    available: int = 0
-    unknown: int = 0
-    hidden: int = 0
+
+@dataclass(frozen=True, slots=True)
+class Selection(Counts):
+    """All that a filter takes, in order."""
+
+    items: list[Selected]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a filter takes of a block: slots that are free, slots that are not known to be, and rows past their changesAt."""
+
+    block: Block
+    free: int
+    unknown: int
+    overdue: list[Row]
+    hidden: int
 
 
 class State:
@@ -246,24 +125,54 @@ class State:
 
     def select(self, filter: Filter, view: View, now: datetime, *, sort: str = "default") -> Selection:
         """What this filter takes of what this view may see, in order."""
-        tally = _Tally()
+        taken = list(self._taken(filter, view, now))
+        items: list[Selected] = []
+        for part in taken:
+            for mask, available in ((part.free, True), (part.unknown, False)):
+                if sort == "default":
+                    items += [(row.key, row, False) for row in part.block.rows_in(mask)]
+                else:
+                    items += [
+                        (_order(row, filter, view, sort, available=available), row, False)
+                        for row in part.block.rows_in(mask)
+                    ]
+            items += [(_order(row, filter, view, sort, available=False), row, True) for row in part.overdue]
+        items.sort(key=itemgetter(0))
+        counts = _counts(taken)
+        return Selection(counts.available, counts.unknown, counts.hidden, items)
+
+    def count(self, filter: Filter, view: View, now: datetime) -> Counts:
+        """As `select`, for who needs no rows: nothing is made and nothing sorted."""
+        return _counts(self._taken(filter, view, now))
+
+    def _taken(self, filter: Filter, view: View, now: datetime) -> Iterator[_Taken]:
         for block in self.blocks:
             seen = block.seen_by(view)
             if seen:
                 overdue = block.overdue(now)
-                _select_by_mask(tally, block, seen & ~overdue, filter, view, sort)
-                _select_overdue(tally, block, seen & overdue, filter, view, sort)
-        tally.items.sort(key=itemgetter(0))
-        return Selection(tally.items, tally.available, tally.unknown, tally.hidden)
+                mask, hidden = _by_mask(block, seen & ~overdue, filter, view)
+                rows, more = _one_by_one(block, seen & overdue, filter, view)
+                free = mask & block.having("availability", "available")
+                yield _Taken(block, free, mask & ~free, rows, hidden + more)
 
 
-def _select_by_mask(tally: _Tally, block: Block, mask: int, filter: Filter, view: View, sort: str) -> None:
+def _counts(taken: Iterable[_Taken]) -> Counts:
+    available = unknown = hidden = 0
+    for part in taken:
+        available += part.free.bit_count()
+        unknown += part.unknown.bit_count() + len(part.overdue)
+        hidden += part.hidden
+    return Counts(available, unknown, hidden)
+
+
+def _by_mask(block: Block, mask: int, filter: Filter, view: View) -> tuple[int, int]:
+    """The slots of `mask` that a filter takes, and how many more there are with a hidden grade."""
     doubts = []
     for criterion in filter.criteria:
         may, sure = criterion.masks(block, view)
         mask &= may
         if not mask:
-            return
+            return 0, 0
         if sure != may:
             doubts.append((criterion, sure))
     for criterion, sure in doubts:
@@ -272,34 +181,28 @@ def _select_by_mask(tally: _Tally, block: Block, mask: int, filter: Filter, view
             if not criterion.matches(row.facts, view):
                 wrong |= 1 << slot
         mask &= ~wrong
-    if filter.hidden is not None:
-        shown, _sure = filter.hidden.masks(block, view)
-        tally.hidden += (mask & ~shown).bit_count()
-        mask &= shown
-    free = mask & block.having("availability", "available")
-    tally.available += free.bit_count()
-    tally.unknown += (mask & ~free).bit_count()
-    for part, available in ((free, True), (mask & ~free, False)):
-        if sort == "default":
-            tally.items += [(row.key, row, False) for row in block.rows_in(part)]
-        else:
-            tally.items += [
-                (order_key(row, sort, available=available, amount=_amount(row, filter, view, sort)), row, False)
-                for row in block.rows_in(part)
-            ]
+    if filter.hidden is None:
+        return mask, 0
+    shown, _sure = filter.hidden.masks(block, view)
+    return mask & shown, (mask & ~shown).bit_count()
 
 
-def _select_overdue(tally: _Tally, block: Block, mask: int, filter: Filter, view: View, sort: str) -> None:
-    """Rows past their changesAt are few, unless the publisher is down: they are judged one by one, as unknown."""
+def _one_by_one(block: Block, mask: int, filter: Filter, view: View) -> tuple[list[Row], int]:
+    """The same for rows past their changesAt, which are judged as unknown: they are few, unless the publisher is down."""
+    found, hidden = [], 0
     for row in block.rows_in(mask):
         facts = row.facts_at(overdue=True)
         if not filter.asked(facts, view):
             continue
-        if not filter.matches(facts, view):
-            tally.hidden += 1
-            continue
-        tally.unknown += 1
-        tally.items.append((order_key(row, sort, available=False, amount=_amount(row, filter, view, sort)), row, True))
+        if filter.matches(facts, view):
+            found.append(row)
+        else:
+            hidden += 1
+    return found, hidden
+
+
+def _order(row: Row, filter: Filter, view: View, sort: str, *, available: bool) -> bytes:
+    return order_key(row, sort, available=available, amount=_amount(row, filter, view, sort))
 
 
 def _amount(row: Row, filter: Filter, view: View, sort: str) -> int | None:

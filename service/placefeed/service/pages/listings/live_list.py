@@ -36,7 +36,7 @@ def list_places(request: Request, visitor: Lister) -> Response:
     filter = at.asked.filter(at.always)
     note_read(at.exchange, at.caller, "list.read", said(at, filter))
     selection = at.state.select(filter, at.view, at.now, sort=at.asked.sort)
-    total = len(selection.items)
+    total = selection.total
     pages = max(1, -(-total // PAGE))
     number = min(max(1, at.asked.number), pages)
     items = selection.items[(number - 1) * PAGE : number * PAGE]
@@ -111,8 +111,8 @@ def _hidden(at: Desk, selection: Selection) -> int:
     """How many the policy hides, or would if it were not lifted."""
     if not at.has_policy or not at.policy.hidden:
         return 0
-    other = at.state.select(at.asked.filter(at.policy.words if at.lifted else NO_POLICY.words), at.view, at.now)
-    return abs(len(other.items) - len(selection.items))
+    other = at.state.count(at.asked.filter(at.policy.words if at.lifted else NO_POLICY.words), at.view, at.now)
+    return abs(other.total - selection.total)
 
 
 def _costs(at: Desk) -> list[dict[str, Any]]:

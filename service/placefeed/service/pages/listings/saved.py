@@ -219,8 +219,8 @@ def _page(
             sent = shown["sent"] = of_searches.of_search(session, caller, row)
             if not asked.errors:
                 words = _filter(session, visitor, row)
-                selection = lists.snapshot.state.select(asked.filter(words), lists.views.of(caller), now)
-                shown["available"], shown["unknown"] = selection.available, selection.unknown
+                counts = lists.snapshot.state.count(asked.filter(words), lists.views.of(caller), now)
+                shown["available"], shown["unknown"] = counts.available, counts.unknown
                 shown["outdated"] = sent is not None and sent.document.get("filter") != words
             found.append(shown)
     return page(
