@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+from placefeed.service.migrations import upgrade
 
 # The embedded PostgreSQL wants a runtime folder; a service account or a container has none.
 if "XDG_RUNTIME_DIR" not in os.environ:
@@ -24,6 +27,16 @@ SHARED = Path(os.environ.get("PLACEFEED_SHARED_DATA", Path(__file__).parents[2] 
 def now() -> datetime:
     """A working afternoon, in summer time."""
     return datetime(2026, 7, 1, 14, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from placefeed.service.migrations import upgrade
 from tests.browser.site import Site, opened
 
 FLAGS = [
@@ -43,20 +41,10 @@ def browser(chromium: str) -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty SQLite file to copy."""
-    path = tmp_path_factory.mktemp("browser") / "template.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture(scope="module")
-def site(migrated: Path) -> Iterator[Site]:
+def site(sqlite_template: Path) -> Iterator[Site]:
     """The exchange of the routes' tests at a port of this machine, for all tests of a module: see site.py."""
-    with tempfile.TemporaryDirectory() as folder, opened(Path(folder), migrated) as running:
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder), sqlite_template) as running:
         yield running
 
 

@@ -20,9 +20,9 @@ NASTY = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def site(migrated: Path) -> Iterator[Site]:
+def site(sqlite_template: Path) -> Iterator[Site]:
     """One of its own for each test: what one test offers must not stand in another's form."""
-    with tempfile.TemporaryDirectory() as folder, opened(Path(folder), migrated) as running:
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder), sqlite_template) as running:
         yield running
 
 

@@ -40,16 +40,6 @@ def postgres() -> Iterator[sa.URL]:
     server.cleanup()
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty SQLite file to copy."""
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
-
-
 def _postgres_run(url: sa.URL, statement: str) -> None:
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -39,9 +39,8 @@ class Browser:
         if self.cookie:
             headers["Cookie"] = f"{cookie_name(self.world.settings)}={self.cookie}"
         self.world.client.cookies.clear()
-        headers.setdefault("Content-Type", "application/x-www-form-urlencoded") if method == "POST" and not options.get(
-            "data"
-        ) and "files" not in options else None
+        if method == "POST" and not options.get("data") and "files" not in options:
+            headers.setdefault("Content-Type", "application/x-www-form-urlencoded")  # an empty form is a form
         return self.world.client.request(method, path, headers=headers, follow_redirects=False, **options)
 
 
